@@ -1,0 +1,12 @@
+//! deskbridge keeps the API of an old helpdesk alive in front of a new backend.
+
+// The ground: knows nothing of ours.
+pub mod syntax;
+
+/// The release, as `Cargo.toml` says.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The revision it was built from, where the build said so (`DESKBRIDGE_REVISION`).
+pub const REVISION: &str = match option_env!("DESKBRIDGE_REVISION") {
+    Some(revision) => revision,
+    None => "unknown",
+};

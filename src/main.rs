@@ -1,0 +1,3 @@
+//! The process's edge. There is nothing behind it yet.
+
+fn main() {}
