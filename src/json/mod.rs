@@ -1,0 +1,11 @@
+//! JSON as bytes: one pass over them, places that can be written, and what is written.
+//!
+//! No tree is built here. [`scan`] checks the whole grammar while it fills slots with the spans a
+//! [`shape::Shape`] asks for; everything else works on those spans.
+
+pub mod place;
+pub mod scan;
+pub mod shape;
+pub mod text;
+pub mod walk;
+pub mod write;

@@ -1,0 +1,436 @@
+//! One pass over a document: the whole grammar is checked while slots are filled.
+//!
+//! Checked is RFC 8259 with the choices a gateway must make: UTF-8 without a byte order mark,
+//! surrogates in pairs only, at most 128 levels, at most 16 MiB. A member that the shape needs and
+//! that stands twice in one object is refused, because readers disagree on which one counts; other
+//! repeated members are none of our business.
+//!
+//! Spans go into an [`Arena`] that is used again and again, so a scan allocates nothing once the
+//! arena has grown.
+
+mod skip;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use super::shape::{Elements, Member, Names, Node, NodeId, Shape};
+use super::text;
+
+/// Longest document.
+pub const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// Deepest nesting that can be asked for.
+pub const MOST_DEPTH: u8 = 128;
+
+const NONE: u32 = u32::MAX;
+
+/// Bounds of one scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Levels of nesting; default and maximum [`MOST_DEPTH`].
+    pub depth: u8,
+    /// Slots in the arena; default 2^20 (12 MiB).
+    pub slots: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { depth: MOST_DEPTH, slots: 1 << 20 }
+    }
+}
+
+/// Where a value stands, and where its elements' blocks begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    start: u32,
+    end: u32,
+    first: u32,
+}
+
+impl Slot {
+    const ABSENT: Self = Self { start: NONE, end: NONE, first: NONE };
+
+    /// The text of the value; `None` where it is absent.
+    #[must_use]
+    #[inline]
+    pub fn text(self, document: &str) -> Option<&str> {
+        if self.start == NONE { None } else { document.get(self.start as usize..self.end as usize) }
+    }
+
+    /// The block of the first element that was entered.
+    #[must_use]
+    #[inline]
+    pub fn first(self) -> Option<Block> {
+        (self.first != NONE).then_some(Block(self.first))
+    }
+}
+
+/// A block of an arena.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Block(u32);
+
+impl Block {
+    /// A block that is not there: every slot of it is absent.
+    pub const ABSENT: Self = Self(NONE);
+}
+
+/// The slots of one run. A block is a header (the next element's block, the element's index) and
+/// its slots.
+#[derive(Debug, Default)]
+pub struct Arena {
+    slots: Vec<Slot>,
+}
+
+impl Arena {
+    /// Forgets the slots, keeps the memory.
+    pub fn clear(&mut self) {
+        self.slots.clear();
+    }
+
+    /// Gives memory back that only an unusual document needed.
+    pub fn trim(&mut self, most: usize) {
+        if self.slots.capacity() > most {
+            self.slots = Vec::new();
+        }
+    }
+
+    /// A block of absent slots.
+    pub fn absent(&mut self, width: u16) -> Block {
+        self.open(width, 0)
+    }
+
+    /// A slot of a block; absent beyond the arena.
+    #[must_use]
+    #[inline]
+    pub fn slot(&self, block: Block, slot: u16) -> Slot {
+        self.slots.get(block.0 as usize + usize::from(slot)).copied().unwrap_or(Slot::ABSENT)
+    }
+
+    /// The block of the next element of the same list.
+    #[must_use]
+    #[inline]
+    pub fn next(&self, block: Block) -> Option<Block> {
+        self.header(block).map(|h| h.start).filter(|next| *next != NONE).map(Block)
+    }
+
+    /// The element's index in its list.
+    #[must_use]
+    pub fn index(&self, block: Block) -> Option<u32> {
+        self.header(block).map(|h| h.end)
+    }
+
+    #[inline]
+    fn header(&self, block: Block) -> Option<Slot> {
+        self.slots.get((block.0 as usize).wrapping_sub(1)).copied()
+    }
+
+    fn open(&mut self, width: u16, index: u32) -> Block {
+        let header = self.slots.len();
+        self.slots.resize(header + 1 + usize::from(width.max(1)), Slot::ABSENT);
+        self.set(header, Slot { end: index, ..Slot::ABSENT });
+        Block(u32::try_from(header + 1).unwrap_or(NONE))
+    }
+
+    #[inline]
+    fn set(&mut self, at: usize, slot: Slot) {
+        if let Some(old) = self.slots.get_mut(at) {
+            *old = slot;
+        }
+    }
+}
+
+/// Where a document stops being JSON, and why. Its text is the reason in plain words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScanError {
+    /// Byte offset.
+    pub offset: usize,
+    /// Why.
+    pub reason: Reason,
+    /// The member that [`Reason::Repeated`] is about.
+    pub member: Option<Box<str>>,
+}
+
+impl std::error::Error for ScanError {}
+
+impl fmt::Display for ScanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.member {
+            Some(member) => write!(f, "the member \"{member}\" stands twice in one object"),
+            None => self.reason.fmt(f),
+        }
+    }
+}
+
+impl ScanError {
+    /// Line and column in the document, both from 1; columns count characters.
+    #[must_use]
+    pub fn line_column(&self, document: &[u8]) -> (usize, usize) {
+        let before = document.get(..self.offset).unwrap_or(document);
+        let line = memchr::memchr_iter(b'\n', before).count() + 1;
+        let row =
+            memchr::memrchr(b'\n', before).and_then(|n| before.get(n + 1..)).unwrap_or(before);
+        (line, String::from_utf8_lossy(row).chars().count() + 1)
+    }
+}
+
+/// Why a document is not accepted. Small, because every step of a scan returns one or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// Something else stands where a value must stand.
+    #[error("expected a value")]
+    Value,
+    /// Something else stands where a name must stand.
+    #[error("expected a member name in double quotes")]
+    Key,
+    /// No colon after a name.
+    #[error("expected `:`")]
+    Colon,
+    /// An object goes on wrongly.
+    #[error("expected `,` or `}}`")]
+    Brace,
+    /// A list goes on wrongly.
+    #[error("expected `,` or `]`")]
+    Bracket,
+    /// More after the value.
+    #[error("expected the end of the document")]
+    Trailing,
+    /// The text stops within a value.
+    #[error("the document ends too early")]
+    End,
+    /// Not UTF-8.
+    #[error("the bytes are not UTF-8")]
+    Utf8,
+    /// A bare control character in a string.
+    #[error("a control character in a string must be escaped")]
+    Control,
+    /// `\x`.
+    #[error("this is no escape sequence")]
+    Escape,
+    /// Half of a surrogate pair.
+    #[error("a surrogate stands without its other half")]
+    Surrogate,
+    /// `01`, `1.`, `-`.
+    #[error("this is no number")]
+    Number,
+    /// More levels than allowed.
+    #[error("nested too deeply")]
+    Depth,
+    /// Longer than [`MOST_BYTES`].
+    #[error("the document is too long")]
+    Length,
+    /// More elements than the slots allow.
+    #[error("too many elements")]
+    Slots,
+    /// A member that is needed stands twice.
+    #[error("a member stands twice in one object")]
+    Repeated,
+}
+
+/// Checks a document and fills slots: gives the block of the document and its text.
+///
+/// # Errors
+///
+/// Where and why the bytes are no acceptable JSON; the arena then holds an unfinished block.
+pub fn scan<'a>(
+    arena: &mut Arena,
+    shape: &Shape,
+    node: NodeId,
+    width: u16,
+    bytes: &'a [u8],
+    limits: Limits,
+) -> Result<(Block, &'a str), ScanError> {
+    let text = utf8(bytes)?;
+    let (nodes, names) = shape.prepared();
+    let block = arena.open(width, 0);
+    let depth = u32::from(limits.depth.min(MOST_DEPTH));
+    let most = limits.slots as usize;
+    let mut scanner = Scanner { bytes, at: 0, depth, nodes, names, arena, most, repeated: None };
+    let done = scanner.room().and_then(|()| scanner.value(Some(node), block, block.0 as usize));
+    let done = done.and_then(|()| scanner.end());
+    done.map_err(|reason| scanner.error(reason))?;
+    Ok((block, text))
+}
+
+/// Checks a document.
+///
+/// # Errors
+///
+/// Where and why the bytes are no acceptable JSON.
+pub fn validate(bytes: &[u8], limits: Limits) -> Result<&str, ScanError> {
+    let text = utf8(bytes)?;
+    let mut arena = Arena::default();
+    let depth = u32::from(limits.depth.min(MOST_DEPTH));
+    let (arena, nodes, names) = (&mut arena, &[][..], &[][..]);
+    let mut scanner = Scanner { bytes, at: 0, depth, nodes, names, arena, most: 0, repeated: None };
+    let done = scanner.skip().and_then(|()| scanner.end());
+    done.map_err(|reason| scanner.error(reason))?;
+    Ok(text)
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, ScanError> {
+    if bytes.len() > MOST_BYTES {
+        return Err(ScanError { offset: MOST_BYTES, reason: Reason::Length, member: None });
+    }
+    std::str::from_utf8(bytes).map_err(|e| ScanError {
+        offset: e.valid_up_to(),
+        reason: Reason::Utf8,
+        member: None,
+    })
+}
+
+/// The position in a document; where an error is returned, `at` is its offset.
+struct Scanner<'s> {
+    bytes: &'s [u8],
+    at: usize,
+    /// Levels that may still be opened.
+    depth: u32,
+    nodes: &'s [Node],
+    names: &'s [Names],
+    arena: &'s mut Arena,
+    most: usize,
+    repeated: Option<&'s str>,
+}
+
+impl<'s> Scanner<'s> {
+    #[cold]
+    fn error(&self, reason: Reason) -> ScanError {
+        let member = self.repeated.filter(|_| reason == Reason::Repeated).map(Into::into);
+        ScanError { offset: self.at.min(self.bytes.len()), reason, member }
+    }
+
+    /// A value, whose span goes to the slot `at_slot` of the arena.
+    fn value(&mut self, node: Option<NodeId>, block: Block, at_slot: usize) -> Result<(), Reason> {
+        let byte = self.peek()?;
+        let start = self.at;
+        let mut first = NONE;
+        match node {
+            Some(id) if byte == b'{' => self.object(id, block)?,
+            Some(id) if byte == b'[' => first = self.list(id, block)?,
+            _ if byte == b'"' => _ = self.string()?,
+            _ if byte == b'{' || byte == b'[' => self.skip()?,
+            _ => self.scalar(byte)?,
+        }
+        // Lengths are checked: both fit.
+        self.arena.set(at_slot, Slot { start: start as u32, end: self.at as u32, first });
+        Ok(())
+    }
+
+    fn object(&mut self, id: NodeId, block: Block) -> Result<(), Reason> {
+        let (nodes, names) = (self.nodes, self.names);
+        let (Some(node), Some(names)) = (nodes.get(id.0 as usize), names.get(id.0 as usize)) else {
+            return self.skip();
+        };
+        if node.members.is_empty() {
+            return self.skip();
+        }
+        self.enter()?;
+        if self.peek()? != b'}' {
+            loop {
+                if self.peek()? != b'"' {
+                    return Err(Reason::Key);
+                }
+                let start = self.at;
+                let (name, escaped) = self.string()?;
+                let member = if escaped {
+                    // Rare: compared one by one, decoded on the way.
+                    let token = self.bytes.get(start..self.at).unwrap_or_default();
+                    let token = std::str::from_utf8(token).unwrap_or_default();
+                    node.members.iter().find(|m| text::eq(token, &m.name))
+                } else {
+                    names.find(&node.members, name)
+                };
+                if self.peek()? != b':' {
+                    return Err(Reason::Colon);
+                }
+                self.at += 1;
+                match member {
+                    Some(member) => self.member(member, block, start)?,
+                    None => self.skip()?,
+                }
+                match self.peek()? {
+                    b',' => self.at += 1,
+                    b'}' => break,
+                    _ => return Err(Reason::Brace),
+                }
+            }
+        }
+        self.leave();
+        Ok(())
+    }
+
+    fn member(&mut self, member: &'s Member, block: Block, key: usize) -> Result<(), Reason> {
+        let at_slot = block.0 as usize + usize::from(member.slot);
+        if self.arena.slots.get(at_slot).is_some_and(|slot| slot.start != NONE) {
+            self.at = key;
+            self.repeated = Some(&member.name);
+            return Err(Reason::Repeated);
+        }
+        self.value(member.node, block, at_slot)
+    }
+
+    /// A list; gives the first block.
+    fn list(&mut self, id: NodeId, block: Block) -> Result<u32, Reason> {
+        let nodes = self.nodes;
+        let wanted = nodes.get(id.0 as usize);
+        let Some(node) = wanted.filter(|n| n.elements.is_some() || !n.indexes.is_empty()) else {
+            self.skip()?;
+            return Ok(NONE);
+        };
+        self.enter()?;
+        let (mut first, mut last) = (NONE, None);
+        if self.peek()? != b']' {
+            for index in 0_u32.. {
+                self.peek()?;
+                let start = self.at;
+                if let Some(Elements { node, width }) = node.elements {
+                    self.room()?;
+                    let opened = self.arena.open(width, index);
+                    match last {
+                        None => first = opened.0,
+                        Some(Block(last)) => {
+                            let header = (last as usize).wrapping_sub(1);
+                            if let Some(header) = self.arena.slots.get_mut(header) {
+                                header.start = opened.0;
+                            }
+                        }
+                    }
+                    last = Some(opened);
+                    self.value(Some(node), opened, opened.0 as usize)?;
+                }
+                match node.indexes.iter().find(|(wanted, _)| *wanted == index) {
+                    Some((_, member)) => {
+                        // Both a place of its own and one of many: read once for each.
+                        self.at = start;
+                        self.member(member, block, start)?;
+                    }
+                    None if node.elements.is_none() => self.skip()?,
+                    None => {}
+                }
+                match self.peek()? {
+                    b',' => self.at += 1,
+                    b']' => break,
+                    _ => return Err(Reason::Bracket),
+                }
+            }
+        }
+        self.leave();
+        Ok(first)
+    }
+
+    fn room(&self) -> Result<(), Reason> {
+        if self.arena.slots.len() > self.most { Err(Reason::Slots) } else { Ok(()) }
+    }
+
+    /// Over the opening bracket, one level down.
+    fn enter(&mut self) -> Result<(), Reason> {
+        self.depth = self.depth.checked_sub(1).ok_or(Reason::Depth)?;
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Over the closing bracket, one level up.
+    fn leave(&mut self) {
+        self.depth += 1;
+        self.at += 1;
+    }
+}
