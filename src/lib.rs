@@ -1,8 +1,14 @@
 //! deskbridge keeps the API of an old helpdesk alive in front of a new backend.
 
+// The edge.
+pub mod error;
 // The ground: knows nothing of ours.
 pub mod json;
 pub mod syntax;
+// What we know.
+pub mod canonical;
+// The stages, in the order a request meets them.
+pub mod telemetry;
 
 /// The release, as `Cargo.toml` says.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,239 @@
+//! The canonical contract as types: what `mappings/canonical/openapi.yaml` says.
+//!
+//! One OpenAPI document is the only list of operations and schemas in the program; everything that
+//! knows a canonical name asks it here. [`Contract::load`] reads the subset of OpenAPI 3.1 and JSON
+//! Schema that the document uses and refuses the rest, so that nothing written there is without
+//! effect. Left out: what only documentation tools read.
+
+mod cache;
+mod find;
+mod load;
+mod objects;
+mod operations;
+mod schemas;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::time::Duration;
+
+use super::OperationId;
+
+/// The loaded contract: operations, schemas, cache facts. Immutable.
+#[derive(Debug, Default)]
+pub struct Contract {
+    operations: Vec<Operation>,
+    schemas: Vec<Schema>,
+    /// `components/schemas`, in the order of the document.
+    named: Vec<(Box<str>, SchemaId)>,
+    digest: Box<str>,
+}
+
+/// A schema of the contract; follow it with [`Contract::schema`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SchemaId(pub u32);
+
+/// One operation.
+#[derive(Debug, Default)]
+pub struct Operation {
+    /// `conversations.get`.
+    pub name: Box<str>,
+    /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE`.
+    pub method: Box<str>,
+    /// `/accounts/{account_id}/conversations/{conversation_id}`.
+    pub path: Box<str>,
+    /// Path, query and header parameters. Positions in [`super::Params`] are indexes of this list.
+    pub parameters: Vec<Parameter>,
+    /// The JSON body it takes.
+    pub body: Option<RequestBody>,
+    /// The status of a success.
+    pub status: u16,
+    /// The JSON it answers with; `None` answers nothing, or bytes where [`Self::binary`].
+    pub answer: Option<SchemaId>,
+    /// Whether it answers with bytes of any media type instead of JSON.
+    pub binary: bool,
+    /// `security: []`: asked without a credential.
+    pub public: bool,
+    /// Whether it changes nothing: every GET, and what the contract marks `x-safe`.
+    pub safe: bool,
+    /// `x-cache`.
+    pub cache: CacheFacts,
+}
+
+/// One parameter.
+#[derive(Debug)]
+pub struct Parameter {
+    /// Its name on the wire.
+    pub name: Box<str>,
+    /// Where it stands.
+    pub location: Location,
+    /// Whether it must be given.
+    pub required: bool,
+    /// Its type; of a list, the list's.
+    pub schema: SchemaId,
+    /// A list (repeated, or comma-separated where `explode` is false).
+    pub list: bool,
+    /// `false`: one comma-separated value on the wire.
+    pub explode: bool,
+    /// What leaving it out means, as text on the wire.
+    pub default: Option<Box<str>>,
+}
+
+/// Where a parameter stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// In the path.
+    Path,
+    /// In the query string.
+    Query,
+    /// A header.
+    Header,
+}
+
+/// The body an operation takes.
+#[derive(Debug)]
+pub struct RequestBody {
+    /// Its type.
+    pub schema: SchemaId,
+    /// A merge patch (RFC 7396): absent stays as it is.
+    pub patch: bool,
+    /// Whether it must be given.
+    pub required: bool,
+}
+
+/// `x-cache` of an operation.
+#[derive(Debug, Default)]
+pub struct CacheFacts {
+    /// How long an answer may be given again; `None` is never stored.
+    pub ttl: Option<Duration>,
+    /// `scope: actor`: the content depends on who asks.
+    pub per_actor: bool,
+    /// Tags of an answer.
+    pub tags: Vec<TagTemplate>,
+    /// Tags that a write moves.
+    pub invalidates: Vec<TagTemplate>,
+    /// Places of an answer that hold a time at which it changes by itself: `$.snooze.until`. Members
+    /// to follow, as in [`TagPart::Answer`]; no answer is given again past the earliest.
+    pub until: Vec<Vec<Box<str>>>,
+    /// `widen: true`: reads of one object are asked in one widened view (`include`s united).
+    pub widen: bool,
+    /// `non_empty: data`: an answer whose list under this member is empty is not stored.
+    pub non_empty: Option<Box<str>>,
+}
+
+/// `conv:{conversation_id}`, `conv:{$.id}`, `contact:{$.messages[*].author.id}`: text with holes,
+/// each a parameter or a place of the answer. A hole without a value gives no tag; a hole with
+/// several values gives several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagTemplate(pub Vec<TagPart>);
+
+/// A part of a tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TagPart {
+    /// As it stands.
+    Text(Box<str>),
+    /// A parameter of the request, by position.
+    Parameter(u8),
+    /// Members to follow in the answer; `*` is every element of a list.
+    Answer(Vec<Box<str>>),
+}
+
+/// A type.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    /// Its name under `components/schemas`, if it has one. A nullable variant that the contract
+    /// writes in place (`anyOf: [{$ref: Agent}, {type: 'null'}]`) keeps the name.
+    pub name: Option<Box<str>>,
+    /// Whether null is a value of it.
+    pub nullable: bool,
+    /// What it is when it is not null.
+    pub kind: Kind,
+}
+
+/// What a value is.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// Text.
+    String(StringKind),
+    /// A whole number, both ends included.
+    Integer {
+        /// Smallest value.
+        min: i64,
+        /// Largest value.
+        max: i64,
+    },
+    /// Any number, both ends included.
+    Number {
+        /// Smallest value; minus infinity where there is none.
+        min: f64,
+        /// Largest value; infinity where there is none.
+        max: f64,
+    },
+    /// `true` or `false`.
+    Boolean,
+    /// A list.
+    List {
+        /// Type of an element.
+        items: SchemaId,
+        /// No two alike.
+        unique: bool,
+        /// Most elements.
+        max: Option<u32>,
+    },
+    /// An object.
+    Object {
+        /// Its members in the order of the contract.
+        properties: Vec<Property>,
+        /// Members beyond those.
+        additional: Additional,
+        /// Fewest members.
+        min_properties: u32,
+    },
+    /// One of several objects, told apart by the constant of their member `type`.
+    Union(Vec<SchemaId>),
+    /// One of several objects without a common discriminator, or of several simple types. Empty:
+    /// any JSON value.
+    Any(Vec<SchemaId>),
+}
+
+/// Constraints of text.
+#[derive(Clone, Debug, Default)]
+pub struct StringKind {
+    /// The values, where they are listed.
+    pub words: Option<Vec<Box<str>>>,
+    /// `date-time`, `date`, `uuid`, `uri`, …
+    pub format: Option<Box<str>>,
+    /// A pattern the whole or a part must match, as written.
+    pub pattern: Option<regex::Regex>,
+    /// Fewest characters.
+    pub min: u32,
+    /// Most characters.
+    pub max: Option<u32>,
+}
+
+/// A member of an object.
+#[derive(Clone, Debug)]
+pub struct Property {
+    /// Its name.
+    pub name: Box<str>,
+    /// Its type.
+    pub schema: SchemaId,
+    /// Whether it must be there.
+    pub required: bool,
+    /// `x-gateway`: filled by gateway or backend, refused in a write.
+    pub gateway: bool,
+    /// `x-include`: there only when the call asks for this name.
+    pub include: Option<Box<str>>,
+    /// `x-ref`: the id property that goes with it.
+    pub reference: Option<Box<str>>,
+}
+
+/// Members beyond the listed ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Additional {
+    /// None.
+    Refused,
+    /// Any.
+    Allowed,
+    /// Of this type.
+    Typed(SchemaId),
+}

@@ -1,0 +1,300 @@
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+
+use super::*;
+use crate::canonical::ProblemCode;
+use crate::syntax::{Diagnostics, Sources, yaml};
+
+const DOCUMENT: &str = include_str!("../../../mappings/canonical/openapi.yaml");
+
+/// The contract as it stands, for the tests of every room.
+pub(crate) fn embedded() -> Arc<Contract> {
+    static READ: LazyLock<Arc<Contract>> =
+        LazyLock::new(|| read(DOCUMENT).unwrap_or_else(|problems| panic!("{problems}")).into());
+    Arc::clone(&READ)
+}
+
+fn read(text: &str) -> Result<Contract, String> {
+    let mut sources = Sources::default();
+    let id = sources.add("openapi.yaml", text);
+    let node =
+        yaml::parse(&sources, id, yaml::CONTRACT_NODES).map_err(|d| d.render(&sources, false))?;
+    let mut diagnostics = Diagnostics::default();
+    let contract = Contract::load(&sources, &node, &mut diagnostics);
+    match contract {
+        Some(contract) if diagnostics.is_empty() => Ok(contract),
+        _ => Err(diagnostics.render(&sources, false)),
+    }
+}
+
+#[test]
+fn the_contract_loads_and_lists_what_is_served() {
+    let contract = embedded();
+    let names: Vec<&str> = contract.operations().iter().map(|o| &*o.name).collect();
+    assert_eq!(
+        names,
+        [
+            "resolve.inbox",
+            "identities.find",
+            "conversations.get",
+            "conversations.update",
+            "messages.list",
+            "messages.create",
+            "attachments.content",
+        ]
+    );
+    assert_eq!(contract.digest().len(), 64);
+}
+
+#[test]
+fn problem_codes_are_those_of_the_program() {
+    let contract = embedded();
+    let problem = contract.schema_named("Problem").unwrap();
+    let code = contract.property(problem, "code").unwrap();
+    let words: Vec<&str> = contract.words(code.schema).iter().map(|w| &**w).collect();
+    let mut codes: Vec<&str> = ProblemCode::ALL.iter().map(|c| c.word()).collect();
+    let mut sorted = words.clone();
+    sorted.sort_unstable();
+    codes.sort_unstable();
+    assert_eq!(sorted, codes);
+}
+
+#[test]
+fn an_operation_says_everything_about_itself() {
+    let contract = embedded();
+    let get = contract.get(contract.operation("conversations.get").unwrap());
+    assert_eq!((&*get.method, get.status, get.safe, get.public), ("GET", 200, true, false));
+    let names: Vec<&str> = get.parameters.iter().map(|p| &*p.name).collect();
+    assert_eq!(
+        names,
+        ["account_id", "conversation_id", "include", "messages_limit", "messages_visibility"]
+    );
+    let include = &get.parameters[usize::from(get.parameter("include").unwrap())];
+    assert!(include.list && !include.explode && !include.required);
+    assert_eq!(get.parameters[3].default.as_deref(), Some("100"));
+    assert_eq!(get.parameters_in(Location::Path).map(|(n, _)| n).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(get.cache.ttl, Some(Duration::from_secs(30)));
+    assert!(get.cache.widen && !get.cache.per_actor);
+    let text = |t: &str| TagPart::Text(t.into());
+    let answer = |members: &[&str]| TagPart::Answer(members.iter().map(|m| (*m).into()).collect());
+    assert_eq!(get.cache.tags[0].0, [text("conv:"), TagPart::Parameter(1)]);
+    assert_eq!(get.cache.tags[2].0, [text("conv:n:"), answer(&["number"])]);
+    assert!(
+        get.cache
+            .tags
+            .iter()
+            .any(|t| { t.0 == [text("actor:"), answer(&["messages", "*", "author", "id"])] })
+    );
+
+    let update = contract.get(contract.operation("conversations.update").unwrap());
+    let body = update.body.as_ref().unwrap();
+    assert!(body.patch && body.required && !update.safe && update.cache.ttl.is_none());
+    assert_eq!(contract.schema(body.schema).name.as_deref(), Some("ConversationUpdate"));
+    assert_eq!(contract.schema(update.answer.unwrap()).name.as_deref(), Some("Conversation"));
+
+    let content = contract.get(contract.operation("attachments.content").unwrap());
+    assert!(content.public && content.binary && content.answer.is_none());
+    let find = contract.get(contract.operation("identities.find").unwrap());
+    assert_eq!(find.cache.non_empty.as_deref(), Some("data"));
+}
+
+#[test]
+fn schemas_are_flattened_and_nullable_ones_keep_their_name() {
+    let contract = embedded();
+    let conversation = contract.schema_named("Conversation").unwrap();
+    let id = contract.property(conversation, "id").unwrap();
+    assert!(id.gateway && id.required);
+    let Kind::Object { additional, properties, .. } = &contract.schema(conversation).kind else {
+        panic!("a conversation is an object")
+    };
+    assert_eq!(*additional, Additional::Refused);
+    assert_eq!(&*properties[0].name, "id");
+    let assignee = contract.property(conversation, "assignee").unwrap();
+    assert_eq!(assignee.include.as_deref(), Some("assignee"));
+    assert_eq!(assignee.reference.as_deref(), Some("assignee_id"));
+    let agent = contract.schema(assignee.schema);
+    assert!(agent.nullable && agent.name.as_deref() == Some("Agent"));
+    assert!(contract.property(assignee.schema, "email").is_some());
+    assert!(!contract.schema(contract.schema_named("Agent").unwrap()).nullable);
+
+    let block = contract.schema_named("Block").unwrap();
+    let media = contract.alternative(block, "sticker").unwrap();
+    assert_eq!(contract.schema(media).name.as_deref(), Some("MediaBlock"));
+    assert_eq!(contract.alternative(block, "stickers"), None);
+    let text = contract.alternative(block, "text").unwrap();
+    assert_eq!(contract.discriminators(text), [Box::from("text")]);
+}
+
+#[test]
+fn foreign_ids_give_something_harmless() {
+    let contract = embedded();
+    assert!(contract.get(OperationId(999)).parameters.is_empty());
+    assert!(matches!(contract.schema(SchemaId(99_999)).kind, Kind::Any(_)));
+    assert_eq!(contract.property(SchemaId(99_999), "id").map(|p| p.required), None);
+}
+
+fn reach(contract: &Contract, id: SchemaId, seen: &mut BTreeSet<SchemaId>) {
+    if !seen.insert(id) {
+        return;
+    }
+    match &contract.schema(id).kind {
+        Kind::List { items, .. } => reach(contract, *items, seen),
+        Kind::Object { properties, additional, .. } => {
+            properties.iter().for_each(|p| reach(contract, p.schema, seen));
+            if let Additional::Typed(id) = additional {
+                reach(contract, *id, seen);
+            }
+        }
+        Kind::Union(of) | Kind::Any(of) => of.iter().for_each(|id| reach(contract, *id, seen)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_schema_is_used_and_every_embedded_property_can_be_asked_for() {
+    let contract = embedded();
+    let mut seen = BTreeSet::new();
+    for operation in contract.operations() {
+        let roots = operation.answer.into_iter().chain(operation.body.iter().map(|b| b.schema));
+        let mut own = BTreeSet::new();
+        for id in roots.chain(operation.parameters.iter().map(|p| p.schema)) {
+            reach(&contract, id, &mut own);
+        }
+        if let Some(answer) = operation.answer {
+            // What stands directly in the answer, or in the elements of a page.
+            let mut tops = vec![answer];
+            if let Some(data) = contract.property(answer, "data")
+                && let Kind::List { items, .. } = contract.schema(data.schema).kind
+            {
+                tops.push(items);
+            }
+            let include = operation.parameters.iter().find(|p| &*p.name == "include");
+            let words = include.map_or(&[][..], |p| match contract.schema(p.schema).kind {
+                Kind::List { items, .. } => contract.words(items),
+                _ => &[],
+            });
+            let properties = || tops.iter().flat_map(|id| contract.properties(*id));
+            for property in properties() {
+                if let Some(name) = &property.include {
+                    assert!(words.contains(name), "{}: include={name}", operation.name);
+                }
+            }
+            for word in words {
+                assert!(
+                    properties().any(|p| p.include.as_ref() == Some(word)),
+                    "{}: nothing is embedded for include={word}",
+                    operation.name
+                );
+            }
+        }
+        seen.extend(own);
+    }
+    reach(&contract, contract.schema_named("Problem").unwrap(), &mut seen);
+    let named: BTreeSet<&str> =
+        seen.iter().filter_map(|id| contract.schema(*id).name.as_deref()).collect();
+    let unused: Vec<&str> = contract
+        .schema_names()
+        // A nullable copy is a use of what it copies.
+        .filter(|name| !named.contains(name) && !named.contains(&*format!("Nullable{name}")))
+        .filter(|name| *name != "Resource")
+        .collect();
+    assert_eq!(unused, Vec::<&str>::new());
+}
+
+/// Numbers beside references: whatever has `x_id` has `x_number`, unless nothing numbers it.
+#[test]
+fn references_have_their_number_beside_them() {
+    let contract = embedded();
+    let without = [
+        "csat_id",
+        "attachment_id",
+        "recording_attachment_id",
+        "request_id",
+        "source_id",
+        "content_id",
+    ];
+    for name in contract.schema_names().filter(|n| !n.ends_with("Update") && !n.ends_with("Create"))
+    {
+        let properties = contract.properties(contract.schema_named(name).unwrap());
+        for property in properties {
+            if let Some(stem) = property.name.strip_suffix("_id")
+                && !without.contains(&&*property.name)
+                && name != "EmailHeaders"
+            {
+                let number = format!("{stem}_number");
+                assert!(properties.iter().any(|p| *p.name == *number), "{name}.{number}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_broken_document_is_explained() {
+    let cases = [
+        (
+            "$ref: '#/components/schemas/Snooze'",
+            "$ref: '#/components/schemas/Snoze'",
+            "E0202",
+            "did you mean `Snooze`?",
+        ),
+        (
+            "$ref: '#/components/parameters/cursor'",
+            "$ref: '#/components/parameters/cursr'",
+            "E0202",
+            "did you mean `cursor`?",
+        ),
+        (
+            "$ref: '#/components/schemas/Snooze'",
+            "$ref: 'other.yaml#/Snooze'",
+            "E0202",
+            "references to other files",
+        ),
+        ("conv:{conversation_id}", "conv:{conversation}", "E0306", "no parameter `conversation`"),
+        ("conv:n:{$.number}", "conv:n:{$.nubmer}", "E0302", "did you mean `number`?"),
+        ("{$.messages[*].author.id}", "{$.messages.author.id}", "E0302", "no `author` there"),
+        ("{$.messages[*].author.id}", "{$.messages[0].author.id}", "E0301", "never one"),
+        ("non_empty: data", "non_empty: dat", "E0302", "did you mean `data`?"),
+        ("ttl: 30s", "ttl: 30", "E0201", "time to live"),
+        ("scope: object\n        ttl: 30s", "ttl: 30s", "E0104", "`scope`"),
+        ("widen: true", "wide: true", "E0103", "did you mean `widen`?"),
+        ("x-ref: assignee_id", "x-ref: asignee_id", "E0302", "did you mean `assignee_id`?"),
+        ("x-include: team", "x-inclued: team", "E0103", "did you mean `x-include`?"),
+        ("required: [system, id]", "required: [sytem, id]", "E0302", "did you mean `system`?"),
+        ("operationId: messages.create", "operationId: messages.list", "E0201", "two operations"),
+        ("type: {const: call}", "type: {const: link}", "E0201", "two alternatives"),
+        ("type: {const: call}", "type: {type: string}", "E0201", "listed values"),
+        (
+            "enum: [online, busy, offline, null]",
+            "enum: [online, busy, offline]",
+            "E0201",
+            "disagree about null",
+        ),
+        (
+            "minLength: 1\n      maxLength: 64",
+            "minLenght: 1\n      maxLength: 64",
+            "E0103",
+            "did you mean `minLength`?",
+        ),
+        (
+            "type: [string, 'null'], maxLength: 1000",
+            "type: [strng, 'null'], maxLength: 1000",
+            "E0107",
+            "did you mean `string`?",
+        ),
+        ("{identifier}:", "{identifer}:", "E0504", "{identifer}"),
+        ("pattern: '^[A-Za-z0-9_-]{1,255}$'", "pattern: '^[A-Za-z'", "E0201", "regular expression"),
+        ("openapi: 3.1.0", "openapi: 3.0.3", "E0201", "3.1"),
+        (
+            "      required: [type, url]\n      additionalProperties: false",
+            "      required: [type, url]\n      x-ref: url\n      additionalProperties: false",
+            "E0103",
+            "only on a property",
+        ),
+    ];
+    for (from, to, code, words) in cases {
+        let text = DOCUMENT.replacen(from, to, 1);
+        assert_ne!(text, DOCUMENT, "{from}");
+        let problems = read(&text).err().unwrap_or_else(|| panic!("{from} → {to} loads"));
+        assert!(problems.contains(code) && problems.contains(words), "{from} → {to}:\n{problems}");
+    }
+}

@@ -1,0 +1,49 @@
+//! One line per request.
+//!
+//! Every value is a number, the request's id (checked characters only) or a word from a closed set:
+//! dialects, routes, methods, cache outcomes, refusals, names of credentials.
+
+use std::time::Duration;
+
+use crate::canonical::Outcome;
+use crate::telemetry::record::Record;
+
+/// The target of access lines, to filter by.
+pub const TARGET: &str = "deskbridge::access";
+
+/// Writes the line of a request. `bytes` is the length of the answer's body, where it is known
+/// before it is sent.
+pub(super) fn write(
+    record: &Record,
+    method: &'static str,
+    status: u16,
+    took: Duration,
+    bytes: Option<u64>,
+) {
+    if !tracing::enabled!(target: TARGET, tracing::Level::INFO) {
+        return;
+    }
+    let (upstream, calls) = record.upstream_time();
+    let route = record.known_route();
+    tracing::info!(
+        target: TARGET,
+        request_id = record.request_id().as_str(),
+        trace_id = %record.trace().id(),
+        dialect = route.map(|(dialect, _)| &**dialect),
+        operation = route.map(|(_, operation)| &**operation),
+        method,
+        status,
+        cache = record.known_cache().map(Outcome::label),
+        refused = record.known_refusal(),
+        principal = record.known_principal().map(|name| &**name),
+        duration_ms = milliseconds(took),
+        upstream_ms = (calls > 0).then(|| milliseconds(upstream)),
+        upstream_calls = (calls > 0).then_some(calls),
+        bytes,
+    );
+}
+
+/// To the microsecond: more is noise, and long to read.
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1e3
+}

@@ -1,0 +1,90 @@
+//! Counts what the cache did. Stands above it, and reads the outcome off its answers.
+//!
+//! It does not write the outcome into the request's record: a request may make several calls, and
+//! only who makes them knows what that is in one word.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tower::{Layer, Service};
+
+use crate::canonical::{Contract, OperationId, Request, Response};
+use crate::error::Error;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::table::OperationTable;
+
+/// [`crate::canonical::Outcome::LABELS`], and what has no outcome.
+const OUTCOMES: &[&str] = &["hit", "miss", "collapsed", "bypass", "error"];
+
+/// Counts the outcomes of the cache below.
+#[must_use]
+pub fn layer(metrics: &Metrics, contract: Arc<Contract>) -> CacheLayer {
+    let counts = metrics.cache_requests.clone();
+    CacheLayer(Arc::new(OperationTable::new(contract, None, OUTCOMES, counts, None)))
+}
+
+/// Makes [`Counted`].
+#[derive(Clone, Debug)]
+pub struct CacheLayer(Arc<OperationTable>);
+
+impl<S> Layer<S> for CacheLayer {
+    type Service = Counted<S>;
+
+    fn layer(&self, inner: S) -> Counted<S> {
+        Counted { inner, table: Arc::clone(&self.0) }
+    }
+}
+
+/// A cache whose outcomes are counted.
+#[derive(Clone, Debug)]
+pub struct Counted<S> {
+    inner: S,
+    table: Arc<OperationTable>,
+}
+
+impl<S> Service<Request> for Counted<S>
+where
+    S: Service<Request, Response = Response, Error = Error>,
+{
+    type Response = Response;
+    type Error = Error;
+    type Future = Counting<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        Counting {
+            table: Arc::clone(&self.table),
+            operation: request.operation,
+            inner: self.inner.call(request),
+        }
+    }
+}
+
+pin_project! {
+    /// A call under way.
+    #[derive(Debug)]
+    pub struct Counting<F> {
+        table: Arc<OperationTable>,
+        operation: OperationId,
+        #[pin]
+        inner: F,
+    }
+}
+
+impl<F: Future<Output = Result<Response, Error>>> Future for Counting<F> {
+    type Output = Result<Response, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answer = ready!(this.inner.poll(cx));
+        let outcome = answer.as_ref().map_or("error", |response| response.outcome.label());
+        this.table.count(*this.operation, outcome);
+        Poll::Ready(answer)
+    }
+}

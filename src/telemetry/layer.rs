@@ -1,0 +1,206 @@
+//! The outermost layer.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::{HeaderName, HeaderValue, Method};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+use tower::{Layer, Service};
+
+use crate::telemetry::Params;
+use crate::telemetry::access_log;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::record::Record;
+use crate::telemetry::request_id::RequestId;
+use crate::telemetry::trace::Trace;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// The status in log and metrics of a request whose client left before it was answered.
+pub(super) const CLIENT_LEFT: u16 = 499;
+
+/// A request with the notes that the layers below fill in.
+#[derive(Debug)]
+pub struct Traced<B> {
+    /// As it came in.
+    pub request: http::Request<B>,
+    /// Blank, but for the id and the trace.
+    pub record: Record,
+    /// What the answer carries as `X-Request-Id`.
+    pub request_id: HeaderValue,
+}
+
+/// The outermost layer: id, trace, access line, counters.
+#[must_use]
+pub fn layer(metrics: Arc<Metrics>, params: &Params) -> TelemetryLayer {
+    TelemetryLayer { metrics, server_timing: params.server_timing }
+}
+
+/// Makes [`Telemetry`].
+#[derive(Clone, Debug)]
+pub struct TelemetryLayer {
+    metrics: Arc<Metrics>,
+    server_timing: bool,
+}
+
+impl<S> Layer<S> for TelemetryLayer {
+    type Service = Telemetry<S>;
+
+    fn layer(&self, inner: S) -> Telemetry<S> {
+        Telemetry { inner, layer: self.clone() }
+    }
+}
+
+/// A service all of whose requests are noted.
+#[derive(Clone, Debug)]
+pub struct Telemetry<S> {
+    inner: S,
+    layer: TelemetryLayer,
+}
+
+impl<S, B, A> Service<http::Request<B>> for Telemetry<S>
+where
+    S: Service<Traced<B>, Response = http::Response<A>, Error = Infallible>,
+    A: Body,
+{
+    type Response = http::Response<A>;
+    type Error = Infallible;
+    type Future = Noting<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let headers = request.headers();
+        let id =
+            headers.get(REQUEST_ID).and_then(RequestId::sent).unwrap_or_else(RequestId::generate);
+        let trace = headers
+            .get(TRACEPARENT)
+            .and_then(|value| Trace::parse(value.as_bytes()))
+            .unwrap_or_else(Trace::generate);
+        let request_id = id.header();
+        let record = Record::new(id, trace);
+        let notes = Notes {
+            metrics: Arc::clone(&self.layer.metrics),
+            record: record.clone(),
+            method: method_word(request.method()),
+            started: Instant::now(),
+            ended: false,
+        };
+        notes.metrics.in_flight.inc();
+        Noting {
+            notes,
+            request_id: Some(request_id.clone()),
+            server_timing: self.layer.server_timing,
+            inner: self.inner.call(Traced { request, record, request_id }),
+        }
+    }
+}
+
+pin_project! {
+    /// A request being answered.
+    #[derive(Debug)]
+    pub struct Noting<F> {
+        notes: Notes,
+        request_id: Option<HeaderValue>,
+        server_timing: bool,
+        #[pin]
+        inner: F,
+    }
+}
+
+impl<F, A> Future for Noting<F>
+where
+    F: Future<Output = Result<http::Response<A>, Infallible>>,
+    A: Body,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = match ready!(this.inner.poll(cx)) {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        let bytes = response.body().size_hint().exact();
+        this.notes.end(response.status().as_u16(), bytes);
+        let headers = response.headers_mut();
+        if let Some(id) = this.request_id.take() {
+            headers.insert(REQUEST_ID, id);
+        }
+        if *this.server_timing
+            && let Some(timing) = this.notes.server_timing()
+        {
+            headers.insert(SERVER_TIMING, timing);
+        }
+        Poll::Ready(Ok(response))
+    }
+}
+
+/// What is noted when the request ends, also by being dropped.
+#[derive(Debug)]
+struct Notes {
+    metrics: Arc<Metrics>,
+    record: Record,
+    method: &'static str,
+    started: Instant,
+    ended: bool,
+}
+
+impl Notes {
+    fn end(&mut self, status: u16, bytes: Option<u64>) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let took = self.started.elapsed();
+        self.metrics.answered(&self.record, status, took);
+        access_log::write(&self.record, self.method, status, took, bytes);
+    }
+
+    /// The gateway's own part and the wait for backends, in milliseconds.
+    fn server_timing(&self) -> Option<HeaderValue> {
+        let total = self.started.elapsed();
+        let (upstream, _) = self.record.upstream_time();
+        let gateway = total.saturating_sub(upstream);
+        let mut text = String::with_capacity(48);
+        let _ = write!(
+            text,
+            "gateway;dur={:.3}, upstream;dur={:.3}",
+            gateway.as_secs_f64() * 1e3,
+            upstream.as_secs_f64() * 1e3
+        );
+        HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).ok()
+    }
+}
+
+impl Drop for Notes {
+    fn drop(&mut self) {
+        self.end(CLIENT_LEFT, None);
+        self.metrics.in_flight.dec();
+    }
+}
+
+/// A method that a client made up is `other`: it is written into the log.
+fn method_word(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::TRACE => "TRACE",
+        Method::CONNECT => "CONNECT",
+        _ => "other",
+    }
+}

@@ -1,0 +1,147 @@
+//! What inner layers learn about a request and the outermost one writes down.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use crate::canonical::Outcome;
+use crate::telemetry::request_id::RequestId;
+use crate::telemetry::trace::Trace;
+
+/// Notes on one request, shared by every layer it passes. Values are names from closed sets
+/// (dialects, routes, reasons), never something a client sent.
+#[derive(Clone, Debug, Default)]
+pub struct Record(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    request_id: RequestId,
+    trace: Trace,
+    arrived: AtomicBool,
+    route: OnceLock<(Arc<str>, Arc<str>)>,
+    principal: OnceLock<Arc<str>>,
+    cache: OnceLock<Outcome>,
+    refused: OnceLock<&'static str>,
+    upstream_nanos: AtomicU64,
+    upstream_calls: AtomicU32,
+    mapping: Mutex<MappingEvents>,
+}
+
+/// What mappings did in one request; a few kinds of it need no memory of their own.
+pub type MappingEvents = SmallVec<[MappingEvent; 4]>;
+
+/// Something that a mapping did with a value and that somebody may want to count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MappingEvent {
+    /// The record or route whose rule it was.
+    pub record: Arc<str>,
+    /// `folded`, `defaulted`, `unknown` or `unseen`.
+    pub kind: &'static str,
+    /// How often in this request.
+    pub count: u32,
+}
+
+impl Record {
+    /// A blank record of the request known by this id and trace.
+    #[must_use]
+    pub fn new(request_id: RequestId, trace: Trace) -> Self {
+        Self(Arc::new(Inner { request_id, trace, ..Inner::default() }))
+    }
+
+    /// The request's id, to be given on to a backend as `X-Request-Id`. Empty on a record that no
+    /// request began.
+    #[must_use]
+    pub fn request_id(&self) -> &RequestId {
+        &self.0.request_id
+    }
+
+    /// The trace the request belongs to; [`Trace::child`] is what a backend is told.
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        self.0.trace
+    }
+
+    /// The whole request is here, body included: from now on nobody waits for the client.
+    pub fn arrived(&self) {
+        self.0.arrived.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the whole request is here.
+    #[must_use]
+    pub fn has_arrived(&self) -> bool {
+        self.0.arrived.load(Ordering::Relaxed)
+    }
+
+    /// Which dialect and route claimed the request.
+    pub fn route(&self, dialect: Arc<str>, route: Arc<str>) {
+        let _ = self.0.route.set((dialect, route));
+    }
+
+    /// The dialect and route, once known.
+    #[must_use]
+    pub fn known_route(&self) -> Option<&(Arc<str>, Arc<str>)> {
+        self.0.route.get()
+    }
+
+    /// The credential's name.
+    pub fn principal(&self, name: Arc<str>) {
+        let _ = self.0.principal.set(name);
+    }
+
+    /// The credential's name, once known.
+    #[must_use]
+    pub fn known_principal(&self) -> Option<&Arc<str>> {
+        self.0.principal.get()
+    }
+
+    /// What the cache did for the answer.
+    pub fn cache(&self, outcome: Outcome) {
+        let _ = self.0.cache.set(outcome);
+    }
+
+    /// What the cache did for the answer, once known.
+    #[must_use]
+    pub fn known_cache(&self) -> Option<Outcome> {
+        self.0.cache.get().copied()
+    }
+
+    /// Why the gateway refused the request without asking the backend.
+    pub fn refused(&self, reason: &'static str) {
+        let _ = self.0.refused.set(reason);
+    }
+
+    /// The reason of a refusal.
+    #[must_use]
+    pub fn known_refusal(&self) -> Option<&'static str> {
+        self.0.refused.get().copied()
+    }
+
+    /// Adds one call to a backend and the time it took.
+    pub fn upstream(&self, took: Duration) {
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.0.upstream_nanos.fetch_add(nanos, Ordering::Relaxed);
+        self.0.upstream_calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Time spent waiting for backends, and the number of calls.
+    #[must_use]
+    pub fn upstream_time(&self) -> (Duration, u32) {
+        (
+            Duration::from_nanos(self.0.upstream_nanos.load(Ordering::Relaxed)),
+            self.0.upstream_calls.load(Ordering::Relaxed),
+        )
+    }
+
+    /// Adds something that a mapping did.
+    pub fn mapping(&self, event: MappingEvent) {
+        self.0.mapping.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+    }
+
+    /// Takes what mappings did.
+    #[must_use]
+    pub fn take_mapping(&self) -> MappingEvents {
+        std::mem::take(&mut self.0.mapping.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
