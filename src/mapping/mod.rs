@@ -1,0 +1,14 @@
+//! The mapping compiler: text in, immutable programs out. No I/O, no clock, no HTTP, no panic.
+
+mod check;
+mod document;
+pub mod library;
+mod lower;
+pub mod plan;
+pub mod run;
+mod types;
+
+pub use library::{Compiled, Library, Root, RootKind, Scope, Settings};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! Lists, one element of them, and what an identity reply shows of one.
+
+use super::{Emit, Gap, Ref, SiteId, Test};
+
+/// A list to write from a list. Order of steps: `guard`, `filter`, `sort_by`, `take`, `reverse`,
+/// `at_most`. Its elements are the next frame.
+#[derive(Debug)]
+pub struct Each {
+    /// The list.
+    pub list: Ref,
+    /// Its place, for problems. It must be a list.
+    pub site: SiteId,
+    /// What null gives.
+    pub when_null: Gap,
+    /// What absent gives.
+    pub when_absent: Gap,
+    /// Elements that fail are left out and counted (`sees`).
+    pub guard: Vec<Guard>,
+    /// Elements that fail are left out (`where`).
+    pub filter: Vec<(Ref, Test)>,
+    /// Ascending by this text or number.
+    pub sort_by: Option<Ref>,
+    /// One element instead of a list.
+    pub take: Option<Take>,
+    /// Back to front.
+    pub reverse: bool,
+    /// No more than this many, the first.
+    pub at_most: Option<u32>,
+    /// What an element becomes; an absent one is left out.
+    pub element: Emit,
+}
+
+/// One element of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Take {
+    /// The first; what is written when there is none.
+    First(Gap),
+    /// The last; what is written when there is none.
+    Last(Gap),
+}
+
+/// Finds one element of a list and makes it the next frame (`find`, `pick`). Without one, every
+/// place of the frame is absent.
+#[derive(Debug)]
+pub struct Bind {
+    /// The list.
+    pub list: Ref,
+    /// Tests in the next frame; the first element that passes counts.
+    pub filter: Vec<(Ref, Test)>,
+    /// (place in the next frame, place outside): equal texts, both there and not null.
+    pub by: Option<(Ref, Ref)>,
+    /// Equalities that must hold (`sees`), else there is no element.
+    pub guard: Vec<Guard>,
+    /// What is written.
+    pub then: Emit,
+    /// What is written instead when there is no element; `None` writes `then` with all absent.
+    pub otherwise: Option<Emit>,
+}
+
+/// A member of an object of an answer must be one of some values (`sees`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// The member.
+    pub at: Ref,
+    /// What it may be.
+    pub allowed: GuardValue,
+}
+
+/// What a guarded member may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GuardValue {
+    /// One of these JSON texts.
+    Words(Vec<Box<[u8]>>),
+    /// The same as this place (of the inputs).
+    Same(Ref),
+}
+
+/// How an identity reply is cut to what was asked for.
+#[derive(Debug)]
+pub struct Narrow {
+    /// The document.
+    pub at: Ref,
+    /// Its place, for problems.
+    pub site: SiteId,
+    /// (member, name under which `include` asks for it).
+    pub members: Vec<(Box<str>, Box<str>)>,
+    /// The `include` list among the inputs: a JSON list of texts.
+    pub include: Ref,
+    /// `messages_limit` among the inputs and the default: the newest so many of `messages`; 0 is all.
+    pub limit: Option<(Ref, u32)>,
+    /// `messages_visibility` among the inputs: `public` keeps public messages only.
+    pub visibility: Option<Ref>,
+}

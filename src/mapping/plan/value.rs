@@ -1,0 +1,155 @@
+//! One value through an operator.
+
+use crate::canonical::contract::SchemaId;
+
+use super::{Ref, SiteId};
+
+/// A value through an operator. Steps: choose the source, `ignore`, `also_null`, presence, convert,
+/// check.
+#[derive(Debug)]
+pub struct ValueOp {
+    /// Places to read; the first that is there counts (`same_as` when decoding). One, mostly.
+    pub from: Vec<Ref>,
+    /// Where it comes from.
+    pub site: SiteId,
+    /// Which JSON types are accepted before converting.
+    pub accept: Types,
+    /// What is done with a value.
+    pub convert: Convert,
+    /// JSON texts read as null.
+    pub also_null: Vec<Box<[u8]>>,
+    /// JSON texts read as absent.
+    pub ignore: Vec<Box<[u8]>>,
+    /// What null gives.
+    pub when_null: Gap,
+    /// What absent gives.
+    pub when_absent: Gap,
+    /// What the written value must satisfy (decode).
+    pub check: Option<SchemaId>,
+}
+
+/// What is written where no value is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// `null`.
+    Null,
+    /// Nothing.
+    Absent,
+    /// This JSON value; counted when an event is given.
+    Const(Box<[u8]>, Option<u16>),
+    /// A problem: the value is required.
+    Refuse,
+}
+
+/// JSON types, as a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Types(pub u8);
+
+impl Types {
+    /// `true`, `false`.
+    pub const BOOLEAN: Self = Self(1);
+    /// A number without fraction or exponent.
+    pub const INTEGER: Self = Self(2);
+    /// Any number.
+    pub const NUMBER: Self = Self(2 | 4);
+    /// Text.
+    pub const STRING: Self = Self(8);
+    /// A list.
+    pub const LIST: Self = Self(16);
+    /// An object.
+    pub const OBJECT: Self = Self(32);
+    /// Anything but null; null is a matter of presence.
+    pub const ANY: Self = Self(63);
+
+    /// Both.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all of `other` are in.
+    #[must_use]
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// What is done with a value's text.
+#[derive(Debug)]
+pub enum Convert {
+    /// Copied, byte for byte. In a lenient program a text that spells an accepted type is unquoted.
+    Copy,
+    /// A codec, in one direction.
+    Codec {
+        /// Which.
+        codec: Codec,
+        /// Towards canonical.
+        decode: bool,
+        /// The dialect's side is text (`write: string`); decode reads both.
+        text: bool,
+    },
+    /// A table of values.
+    Enum(Box<EnumOp>),
+    /// `raw: object`: copied; `[]` is read as `{}`.
+    RawObject,
+    /// `raw: list`: copied; a single value is no list.
+    RawList,
+}
+
+/// A codec; its two directions stand in one file under `mapping/run/codec/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    /// RFC 3339 ↔ whole unix seconds. Folds below a second.
+    UnixSeconds,
+    /// RFC 3339 ↔ unix seconds with a fraction.
+    UnixFloat,
+    /// RFC 3339 ↔ RFC 3339 without fraction. Folds below a second.
+    Rfc3339Seconds,
+    /// RFC 3339 with three digits, both sides.
+    Rfc3339Millis,
+    /// RFC 3339 ↔ RFC 3339 with six digits.
+    Rfc3339Micros,
+    /// `YYYY-MM-DD`; decode takes a date-time as well and keeps its date.
+    Date,
+    /// Canonical reference `n:NUMBER` ↔ integer. Decode: 5 → `"n:5"`. Encode: `"n:5"` → 5, anything
+    /// else → null.
+    Alias,
+    /// Lower-cased when decoded, copied when encoded.
+    Lower,
+    /// Canonical number ↔ the same digits as text.
+    NumberText,
+    /// Canonical text ↔ integer: encode `"17"` → 17 (no digits → null), decode 17 → `"17"`.
+    IntegerText,
+    /// Copied when encoded; decode turns an integer or text into text.
+    Text,
+    /// Extension of a file name, lower-case, without the dot; null when there is none. Encode only.
+    FileExtension,
+}
+
+/// One JSON value as text.
+pub type Json = Box<[u8]>;
+
+/// A value table in one direction.
+#[derive(Debug)]
+pub struct EnumOp {
+    /// (JSON text read, JSON text written, event when the row folds).
+    pub rows: Vec<(Json, Json, Option<u16>)>,
+    /// What any other value gives; `None` is a problem.
+    pub unknown: Option<(Box<[u8]>, u16)>,
+    /// Encode only: the raw sibling that may be given back.
+    pub raw: Option<RawBack>,
+}
+
+/// A raw sibling (`{system, value}`): given back instead of a table's word while it still reads as
+/// what is there.
+#[derive(Debug)]
+pub struct RawBack {
+    /// Its `system`.
+    pub system: Ref,
+    /// Its `value`.
+    pub value: Ref,
+    /// Ours, as JSON text.
+    pub ours: Box<[u8]>,
+    /// (dialect word, canonical word), every row that decodes.
+    pub back: Vec<(Json, Json)>,
+}

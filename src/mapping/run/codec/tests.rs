@@ -1,0 +1,122 @@
+use super::*;
+use proptest::prelude::*;
+
+fn coded(codec: Codec, decode: bool, as_text: bool, token: &str) -> Result<String, Refusal> {
+    let mut out = Vec::new();
+    let coded = convert(codec, decode, as_text, token, &mut out)?;
+    let out = String::from_utf8(out).unwrap();
+    assert_eq!(coded == Coded::Null, out == "null");
+    Ok(out)
+}
+
+#[test]
+fn each_codec_writes_both_ways() {
+    use Codec as C;
+    let t = "\"2024-05-06T07:08:09.120Z\"";
+    for (codec, encoded, decoded) in [
+        (C::UnixSeconds, "1714979289", "\"2024-05-06T07:08:09.000Z\""),
+        (C::UnixFloat, "1714979289.12", t),
+        (C::Rfc3339Seconds, "\"2024-05-06T07:08:09Z\"", "\"2024-05-06T07:08:09.000Z\""),
+        (C::Rfc3339Millis, t, t),
+        (C::Rfc3339Micros, "\"2024-05-06T07:08:09.120000Z\"", t),
+    ] {
+        assert_eq!(coded(codec, false, false, t).as_deref(), Ok(encoded), "{codec:?}");
+        assert_eq!(coded(codec, true, false, encoded).as_deref(), Ok(decoded), "{codec:?}");
+        assert!(coded(codec, false, false, "\"yesterday\"").is_err());
+        assert!(coded(codec, true, false, "\"yesterday\"").is_err());
+        assert!(coded(codec, true, false, "{}").is_err());
+    }
+    assert_eq!(coded(C::UnixSeconds, false, true, t).as_deref(), Ok("\"1714979289\""));
+    assert_eq!(
+        coded(C::UnixSeconds, true, true, "\"1714979289\"").as_deref(),
+        Ok("\"2024-05-06T07:08:09.000Z\"")
+    );
+    for wrong in ["1.5", "1e3", "99999999999999999999", "253402300800", "\"\"", "true"] {
+        assert!(coded(C::UnixSeconds, true, false, wrong).is_err(), "{wrong}");
+    }
+    for (token, float) in [
+        ("\"1969-12-31T23:59:59.250Z\"", "-0.75"),
+        ("\"1969-12-31T23:59:59.000Z\"", "-1.0"),
+        ("\"1970-01-01T00:00:00.000Z\"", "0.0"),
+        ("\"1970-01-01T00:00:00.001Z\"", "0.001"),
+    ] {
+        assert_eq!(coded(C::UnixFloat, false, false, token).as_deref(), Ok(float));
+        assert_eq!(coded(C::UnixFloat, true, false, float).as_deref(), Ok(token));
+    }
+    assert_eq!(
+        coded(C::Rfc3339Micros, true, false, "\"2024-05-06T09:08:09.123999+02:00\"").as_deref(),
+        Ok("\"2024-05-06T07:08:09.123Z\"")
+    );
+}
+
+#[test]
+fn words_and_numbers() {
+    use Codec as C;
+    for (codec, decode, token, written) in [
+        (C::Date, false, "\"2024-02-29\"", Some("\"2024-02-29\"")),
+        (C::Date, true, "\"2024-02-29T23:00:00+01:00\"", Some("\"2024-02-29\"")),
+        (C::Date, true, "\"2024-02-29x\"", None),
+        (C::Date, true, "\"2023-02-29\"", None),
+        (C::Date, true, "20240229", None),
+        (C::Alias, true, "5", Some("\"n:5\"")),
+        (C::Alias, true, "\"5\"", Some("\"n:5\"")),
+        (C::Alias, true, "0", None),
+        (C::Alias, true, "-5", None),
+        (C::Alias, true, "\"007\"", None),
+        (C::Alias, true, "9007199254740991", Some("\"n:9007199254740991\"")),
+        (C::Alias, true, "9007199254740992", None),
+        (C::Alias, true, "\"cnv_1\"", None),
+        (C::Alias, false, "\"n:5\"", Some("5")),
+        (C::Alias, false, "\"cnv_1\"", Some("null")),
+        (C::Alias, false, "\"n:x\"", Some("null")),
+        (C::Lower, true, r#""ÄB\u00c7\n""#, Some(r#""äbç\n""#)),
+        (C::Lower, false, "\"AB\"", Some("\"AB\"")),
+        (C::Lower, true, "5", None),
+        (C::NumberText, false, "12345678901234567890", Some("\"12345678901234567890\"")),
+        (C::NumberText, true, "\"12345678901234567890\"", Some("12345678901234567890")),
+        (C::NumberText, true, "17", Some("17")),
+        (C::NumberText, true, "\"1.50\"", Some("1.50")),
+        (C::NumberText, false, "39.46990", Some("\"39.46990\"")),
+        (C::NumberText, true, "\"1,5\"", None),
+        (C::IntegerText, false, "\"17\"", Some("17")),
+        (C::IntegerText, false, "\"017\"", Some("null")),
+        (C::IntegerText, false, "\"x\"", Some("null")),
+        (C::IntegerText, true, "17", Some("\"17\"")),
+        (C::IntegerText, true, "\"17\"", Some("\"17\"")),
+        (C::IntegerText, true, "\"x\"", None),
+        (C::Text, true, "17", Some("\"17\"")),
+        (C::Text, true, r#""a\u0062""#, Some(r#""a\u0062""#)),
+        (C::Text, true, "1.5", None),
+        (C::Text, true, "true", None),
+        (C::Text, false, "\"a\"", Some("\"a\"")),
+        (C::FileExtension, false, "\"a.tar.GZ\"", Some("\"gz\"")),
+        (C::FileExtension, false, "\".bashrc\"", Some("null")),
+        (C::FileExtension, false, "\"dir/.x\"", Some("null")),
+        (C::FileExtension, false, "\"name.\"", Some("null")),
+        (C::FileExtension, false, "\"Hello. World\"", Some("null")),
+        (C::FileExtension, false, "\"\"", Some("null")),
+    ] {
+        let found = coded(codec, decode, false, token).ok();
+        assert_eq!(found.as_deref(), written, "{codec:?} decode={decode} {token}");
+    }
+    assert_eq!(coded(C::Alias, false, true, "\"n:5\"").as_deref(), Ok("\"5\""));
+}
+
+proptest! {
+    /// Whatever the token, a codec writes JSON or refuses.
+    #[test]
+    fn what_is_written_is_json(
+        text in "\\PC{0,12}|[0-9.:TZ+-]{0,30}", number in any::<i64>(), decode: bool, as_text: bool,
+    ) {
+        use Codec as C;
+        for token in [serde_json::to_string(&text).unwrap(), number.to_string(), "[1]".into()] {
+            for codec in [C::UnixSeconds, C::UnixFloat, C::Rfc3339Seconds, C::Rfc3339Millis,
+                C::Rfc3339Micros, C::Date, C::Alias, C::Lower, C::NumberText, C::IntegerText, C::Text,
+                C::FileExtension] {
+                if let Ok(out) = coded(codec, decode, as_text, &token) {
+                    prop_assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok(), "{codec:?} {token} {out}");
+                }
+            }
+        }
+    }
+}

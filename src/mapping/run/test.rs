@@ -1,0 +1,63 @@
+//! Tests of one place, and guards.
+
+use super::Run;
+use crate::json::text;
+use crate::mapping::plan::{Guard, GuardValue, Ref, Test};
+
+/// Whether a token is one of these JSON texts.
+#[inline]
+pub(super) fn one_of(token: &str, texts: &[Box<[u8]>]) -> bool {
+    texts.iter().any(|t| is(token, t))
+}
+
+/// Whether a token is the same value as a JSON text.
+#[inline]
+pub(super) fn is(token: &str, json: &[u8]) -> bool {
+    let token_bytes = token.as_bytes();
+    token_bytes == json || (token_bytes.first() == json.first() && spelled_otherwise(token, json))
+}
+
+/// Whether two texts that differ and begin alike mean the same: escapes, or space in `[ ]`.
+fn spelled_otherwise(token: &str, json: &[u8]) -> bool {
+    let plain = |bytes: &[u8]| memchr::memchr(b'\\', bytes).is_none();
+    if token.starts_with('"') && plain(token.as_bytes()) && plain(json) {
+        return false;
+    }
+    std::str::from_utf8(json).is_ok_and(|json| text::same(token, json))
+}
+
+/// Whether a test holds for a value; `None` is absent.
+#[inline]
+pub(super) fn holds(test: &Test, value: Option<&str>) -> bool {
+    match (test, value) {
+        (Test::Any, _) | (Test::Absent | Test::Unset, None) => true,
+        (Test::Null | Test::Unset, Some(token)) => token == "null",
+        (Test::Set, Some(token)) => token != "null",
+        (Test::Is(texts), Some(token)) => one_of(token, texts),
+        (Test::Absent, Some(_)) | (Test::Null | Test::Set | Test::Is(_), None) => false,
+    }
+}
+
+impl Run<'_> {
+    pub(super) fn all(&self, tests: &[(Ref, Test)]) -> bool {
+        tests.iter().all(|(at, test)| holds(test, self.token(*at)))
+    }
+
+    /// Whether every guard lets pass. A value that is not there never passes.
+    pub(super) fn open(&self, guards: &[Guard]) -> bool {
+        guards.iter().all(|guard| {
+            let Some(token) = self.token(guard.at) else { return false };
+            match &guard.allowed {
+                GuardValue::Words(words) => one_of(token, words),
+                GuardValue::Same(other) => {
+                    token != "null" && self.token(*other).is_some_and(|o| text::same(token, o))
+                }
+            }
+        })
+    }
+
+    /// Whether a value is there and not null.
+    pub(super) fn set(&self, at: Ref) -> bool {
+        self.token(at).is_some_and(|token| token != "null")
+    }
+}

@@ -1,0 +1,4 @@
+mod build;
+mod cases;
+mod programs;
+mod twin;

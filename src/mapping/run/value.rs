@@ -1,0 +1,167 @@
+//! A value read at a place: presence, type, conversion, check.
+
+use super::codec::{self, Coded};
+use super::test::{is, one_of};
+use super::{Run, Wrote, fault};
+use crate::canonical::contract::SchemaId;
+use crate::canonical::validate::validate;
+use crate::json::text;
+use crate::mapping::plan::{Convert, EnumOp, SiteId, Types, ValueOp};
+
+impl<'a> Run<'a> {
+    #[inline]
+    pub(super) fn value(&mut self, op: &'a ValueOp) -> Wrote {
+        let found = match op.from.as_slice() {
+            [place] => self.token(*place),
+            places => places.iter().find_map(|place| self.token(*place)),
+        };
+        let Some(token) = found.filter(|token| !one_of(token, &op.ignore)) else {
+            return self.gap(&op.when_absent, op.site);
+        };
+        if token == "null" || one_of(token, &op.also_null) {
+            return self.gap(&op.when_null, op.site);
+        }
+        let start = self.out.len();
+        let wrote = match op.convert {
+            // Most values are copied; the general way does the same.
+            Convert::Copy if op.accept == Types::ANY && !self.program.lenient => {
+                self.put(token.as_bytes());
+                if text::is_empty(token) { Wrote::Empty } else { Wrote::Value }
+            }
+            _ => self.convert(&op.convert, op.accept, token, op.site),
+        };
+        match op.check {
+            Some(schema) if wrote != Wrote::Absent => self.check(schema, start, op.site, wrote),
+            _ => wrote,
+        }
+    }
+
+    /// Writes a value that is neither null nor absent.
+    pub(super) fn convert(
+        &mut self,
+        convert: &'a Convert,
+        accept: Types,
+        token: &'a str,
+        site: SiteId,
+    ) -> Wrote {
+        let token = if self.program.lenient { spelled(accept, token) } else { token };
+        match convert {
+            Convert::RawObject if token.starts_with('[') && text::is_empty(token) => {
+                self.put(b"{}");
+                return Wrote::Empty;
+            }
+            Convert::RawObject => return self.copy(Types::OBJECT, token, site),
+            Convert::RawList => return self.copy(Types::LIST, token, site),
+            Convert::Copy => return self.copy(accept, token, site),
+            _ => {}
+        }
+        if !accepted(accept, token) {
+            return self.fault(site, "wrong_type", fault::wrong_type(accept, token));
+        }
+        match convert {
+            Convert::Codec { codec, decode, text } => {
+                let start = self.out.len();
+                match codec::convert(*codec, *decode, *text, token, self.out) {
+                    Ok(Coded::Value) => Wrote::Value,
+                    Ok(Coded::Null) => Wrote::Null,
+                    Err(refusal) => {
+                        self.out.truncate(start);
+                        self.fault(site, "invalid", refusal.into())
+                    }
+                }
+            }
+            Convert::Enum(op) => match self.word(op, token, site, true) {
+                Some(word) => self.constant(word),
+                None => Wrote::Absent,
+            },
+            // Dealt with above.
+            Convert::Copy | Convert::RawObject | Convert::RawList => Wrote::Absent,
+        }
+    }
+
+    fn copy(&mut self, accept: Types, token: &str, site: SiteId) -> Wrote {
+        if !accepted(accept, token) {
+            return self.fault(site, "wrong_type", fault::wrong_type(accept, token));
+        }
+        self.put(token.as_bytes());
+        if text::is_empty(token) { Wrote::Empty } else { Wrote::Value }
+    }
+
+    /// What a table writes for a token; events are counted where `counted`.
+    pub(super) fn word(
+        &mut self,
+        op: &'a EnumOp,
+        token: &str,
+        site: SiteId,
+        counted: bool,
+    ) -> Option<&'a [u8]> {
+        if let Some(raw) = &op.raw {
+            let ours = self.token(raw.system).is_some_and(|system| is(system, &raw.ours));
+            if let Some(value) = self.token(raw.value).filter(|_| ours) {
+                let mut back = raw.back.iter();
+                if back.any(|(dialect, canonical)| is(value, dialect) && is(token, canonical)) {
+                    return Some(value.as_bytes());
+                }
+            }
+        }
+        if let Some((_, word, event)) = op.rows.iter().find(|(read, ..)| is(token, read)) {
+            if counted {
+                self.count(*event);
+            }
+            return Some(word);
+        }
+        if let Some((word, event)) = &op.unknown {
+            if counted {
+                self.count(Some(*event));
+            }
+            return Some(word);
+        }
+        let detail = fault::unknown_word(op.rows.iter().map(|(read, ..)| &**read));
+        self.fault(site, "invalid", detail);
+        None
+    }
+
+    /// Holds what was written since `start` against the contract.
+    pub(super) fn check(
+        &mut self,
+        schema: SchemaId,
+        start: usize,
+        site: SiteId,
+        wrote: Wrote,
+    ) -> Wrote {
+        let mut violations = std::mem::take(&mut self.violations);
+        let written = self.out.get(start..).unwrap_or_default();
+        validate(&self.program.contract, schema, written, &mut violations);
+        let sound = violations.is_empty();
+        for violation in violations.drain(..) {
+            let known = self.faults.len();
+            self.fault(site, violation.code, violation.detail);
+            // The part of a copied value that is wrong, seen from the document.
+            if let Some(fault) = self.faults.get_mut(known) {
+                fault.pointer.push_str(&violation.pointer);
+            }
+        }
+        self.violations = violations;
+        if sound {
+            return wrote;
+        }
+        self.out.truncate(start);
+        Wrote::Absent
+    }
+}
+
+/// Whether a token's type is in a set.
+#[inline]
+pub(super) fn accepted(accept: Types, token: &str) -> bool {
+    accept == Types::ANY || fault::type_of(token) & accept.0 != 0
+}
+
+/// In a lenient program: the inside of a text that spells a number or a truth value where one is
+/// wanted and text is not.
+pub(super) fn spelled(accept: Types, token: &str) -> &str {
+    let Some(inside) = text::content(token).filter(|_| !accept.has(Types::STRING)) else {
+        return token;
+    };
+    let spells = text::is_number(inside) || inside == "true" || inside == "false";
+    if spells && accepted(accept, inside) { inside } else { token }
+}
