@@ -7,6 +7,7 @@ pub mod json;
 pub mod syntax;
 // What we know.
 pub mod canonical;
+pub mod dialect;
 pub mod mapping;
 // The stages, in the order a request meets them.
 pub mod telemetry;

@@ -1,0 +1,131 @@
+//! `errors:` of `dialect.yaml`: how a dialect writes problems.
+
+use crate::canonical::problem::ProblemCode;
+use crate::mapping::{Root, RootKind, Scope};
+use crate::syntax::yaml::Entry;
+use crate::syntax::{Code, Diagnostic, Fields, Node, Span, closest};
+
+use super::{Context, yaml};
+use crate::dialect::envelope::{Envelope, EnvelopeBody, Envelopes};
+
+/// Refinements of a code that error tables may distinguish.
+const CAUSES: [&str; 5] = ["missing", "invalid", "account", "role", "route"];
+/// Media types of a problem.
+const MEDIA: [&str; 2] = ["application/json", "application/problem+json"];
+/// The schema of a problem in the contract.
+const PROBLEM: &str = "Problem";
+
+/// Reads the table. `standard`: problems are sent as `application/problem+json` and as they are
+/// where the table does not say otherwise.
+pub(super) fn read(
+    node: Option<&Node>,
+    span: Span,
+    standard: bool,
+    cx: &mut Context<'_>,
+) -> Envelopes {
+    let entries = node.and_then(Node::as_map).unwrap_or_default();
+    let mut rows: Vec<Envelope> = entries.iter().filter_map(|e| row(e, standard, cx)).collect();
+    if !entries.iter().any(|e| e.key == "default") {
+        if standard {
+            let spec = yaml::map(span, [("at", yaml::text(span, "$"))]);
+            rows.extend(program(&spec, MEDIA[1], cx).map(|body| Envelope {
+                code: None,
+                cause: None,
+                status: None,
+                body,
+            }));
+        } else {
+            cx.diagnostics.push(
+                Diagnostic::error(
+                    Code::MissingErrorTable,
+                    node.map_or(span, |n| n.span),
+                    "the table `errors` must have a row `default`",
+                )
+                .help("write `errors: { default: { record: problem } }` and a record over Problem"),
+            );
+        }
+    }
+    Envelopes::new(rows)
+}
+
+fn row(entry: &Entry, standard: bool, cx: &mut Context<'_>) -> Option<Envelope> {
+    let (code, cause) = key(entry, cx)?;
+    const OWN: [&str; 4] = ["status", "body", "text", "media"];
+    let spec = yaml::without(&entry.value, &OWN);
+    let mut fields = Fields::of(&entry.value, "a row of `errors`", cx.diagnostics)?;
+    let status = fields.count("status");
+    let media = fields.word("media", &MEDIA);
+    let constant = fields.get("body");
+    let text = fields.text("text");
+    // The other keys are the mapping's own, and told by it.
+    let status_span = fields.get("status").map_or(entry.key_span, |n| n.span);
+    let media = media.unwrap_or(if standard { MEDIA[1] } else { MEDIA[0] });
+    let status = status.and_then(|s| u16::try_from(s).ok().or(Some(0)));
+    if let Some(status) = status
+        && !(400..=599).contains(&status)
+    {
+        cx.error(Code::WrongType, status_span, "the status of a problem is 400 to 599");
+    }
+    let others = spec.as_map().is_some_and(|m| !m.is_empty());
+    let body = match (constant, text, others) {
+        (Some(constant), None, false) => {
+            EnvelopeBody::Constant(constant.to_json().to_string().into_bytes().into(), media)
+        }
+        (None, Some(text), false) => {
+            EnvelopeBody::Constant(text.as_bytes().into(), "text/plain; charset=utf-8")
+        }
+        (None, None, true) => program(&spec, media, cx)?,
+        _ => {
+            let message = "a row of `errors` has one of `record` (or `fields`), `body` and `text`";
+            cx.error(Code::MissingKey, entry.key_span, message);
+            return None;
+        }
+    };
+    Some(Envelope { code, cause, status, body })
+}
+
+fn key(entry: &Entry, cx: &mut Context<'_>) -> Option<(Option<ProblemCode>, Option<Box<str>>)> {
+    if entry.key == "default" {
+        return Some((None, None));
+    }
+    let (word, cause) = match entry.key.split_once('.') {
+        None => (entry.key.as_str(), None),
+        Some((word, cause)) => (word, Some(cause)),
+    };
+    let Some(code) = ProblemCode::from_word(word) else {
+        let known = ProblemCode::ALL.iter().map(|c| c.word()).chain(["default"]);
+        cx.diagnostics.push(
+            Diagnostic::error(
+                Code::UnknownWord,
+                entry.key_span,
+                format!("`{word}` is no problem code"),
+            )
+            .suggest(closest(word, known)),
+        );
+        return None;
+    };
+    if let Some(cause) = cause.filter(|c| !CAUSES.contains(c)) {
+        cx.diagnostics.push(
+            Diagnostic::error(
+                Code::UnknownWord,
+                entry.key_span,
+                format!("`{cause}` is no cause; causes are {}", CAUSES.join(", ")),
+            )
+            .suggest(closest(cause, CAUSES)),
+        );
+    }
+    Some((Some(code), cause.map(Box::from)))
+}
+
+fn program(spec: &Node, media: &'static str, cx: &mut Context<'_>) -> Option<EnvelopeBody> {
+    let Some(problem) = cx.contract.schema_named(PROBLEM) else {
+        let message =
+            format!("the contract has no schema `{PROBLEM}` that errors could be made from");
+        cx.error(Code::UnknownReference, spec.span, message);
+        return None;
+    };
+    let root = Root { name: Box::default(), kind: RootKind::Canonical(problem), optional: false };
+    let scope = Scope { roots: vec![root], ..Scope::default() };
+    let compiled = cx.library.encode(spec, &scope, None, cx.diagnostics)?;
+    Some(EnvelopeBody::Program(Box::new(compiled.program), media))
+}

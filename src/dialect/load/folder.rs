@@ -1,0 +1,108 @@
+//! The files of one dialect, parsed.
+
+use std::borrow::Cow;
+
+use crate::syntax::yaml::{self, Entry, FILE_NODES};
+use crate::syntax::{Code, Diagnostic, Diagnostics, Node, Sources, Span, closest};
+
+use crate::dialect::embedded::Files;
+
+/// What a dialect's folder may hold beside `examples/` and what is no YAML.
+const KINDS: [&str; 4] = ["dialect", "records", "enums", "routes"];
+
+/// A folder; of each kind of file, its parsed documents.
+#[derive(Debug, Default)]
+pub(super) struct Folder {
+    pub(super) dialect: Option<Node>,
+    pub(super) records: Vec<Node>,
+    pub(super) enums: Vec<Node>,
+    pub(super) routes: Vec<Node>,
+    /// A file could not be read, so what seems to be missing may stand in it.
+    pub(super) torn: bool,
+}
+
+impl Folder {
+    pub(super) fn read(
+        files: &Files,
+        name: &str,
+        sources: &mut Sources,
+        diagnostics: &mut Diagnostics,
+    ) -> Self {
+        let mut torn = false;
+        let mut of_kind = |kind: &str| -> Vec<Node> {
+            let paths = files.of_kind(name, kind);
+            let written = paths.len();
+            let read: Vec<Node> = paths
+                .into_iter()
+                .filter_map(|path| parse(files, path, FILE_NODES, sources, diagnostics))
+                .collect();
+            torn |= read.len() < written;
+            read
+        };
+        let (records, enums, routes) = (of_kind("records"), of_kind("enums"), of_kind("routes"));
+        let dialect =
+            parse(files, &format!("{name}/dialect.yaml"), FILE_NODES, sources, diagnostics);
+        strangers(files, name, sources, diagnostics);
+        Self { dialect, records, enums, routes, torn }
+    }
+
+    /// The names under a key of the files of that kind, in order.
+    pub(super) fn names(&self, kind: &'static str) -> impl Iterator<Item = &str> {
+        let nodes = if kind == "records" { &self.records } else { &self.enums };
+        let entries = nodes.iter().filter_map(move |n| n.get(kind)?.as_map());
+        entries.flatten().map(|e: &Entry| e.key.as_str())
+    }
+}
+
+/// Parses one file; one that is missing or is no YAML is reported.
+pub(super) fn parse(
+    files: &Files,
+    path: &str,
+    most: usize,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Option<Node> {
+    let text = files.read(path);
+    let id = sources.add(files.shown(path), text.as_deref().unwrap_or_default());
+    if text.is_none() {
+        let message = format!("there is no file `{}`", files.shown(path));
+        diagnostics.push(Diagnostic::error(Code::MissingFile, Span::start_of(id), message));
+        return None;
+    }
+    if matches!(text, Some(Cow::Owned(_))) {
+        let message = "this file is not UTF-8";
+        diagnostics.push(Diagnostic::error(Code::Syntax, Span::start_of(id), message));
+        return None;
+    }
+    yaml::parse(sources, id, most).map_err(|problem| diagnostics.push(problem)).ok()
+}
+
+/// A misnamed file would be left out silently.
+fn strangers(files: &Files, name: &str, sources: &mut Sources, diagnostics: &mut Diagnostics) {
+    let folder = format!("{name}/");
+    for path in files.paths() {
+        let Some(inside) = path.strip_prefix(&folder) else { continue };
+        let (Some(stem), None) = (
+            inside.strip_suffix(".yaml").or_else(|| inside.strip_suffix(".yml")),
+            inside.strip_prefix("examples/"),
+        ) else {
+            continue;
+        };
+        let (first, single) =
+            stem.split_once('/').map_or((stem, true), |(first, _)| (first, false));
+        let known = KINDS.contains(&first) || (path == crate::dialect::embedded::CONTRACT);
+        if known && inside.ends_with(".yaml") && (!single || !stem.contains('/')) {
+            continue;
+        }
+        let id = sources.add(files.shown(path), files.read(path).unwrap_or_default());
+        let problem = Diagnostic::warning(
+            Code::Unused,
+            Span::start_of(id),
+            format!("nothing reads the file `{}`", files.shown(path)),
+        );
+        let near = closest(first, KINDS).map(|k| format!("did you mean `{k}.yaml`?"));
+        diagnostics.push(problem.help(near.unwrap_or_else(|| {
+            "a dialect has dialect.yaml, records.yaml, enums.yaml and routes.yaml, or folders of these names".into()
+        })));
+    }
+}

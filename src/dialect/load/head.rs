@@ -1,0 +1,131 @@
+//! `dialect.yaml`: name, roots, habits; credentials and errors are read elsewhere.
+
+use crate::syntax::fields::wrong_type;
+use crate::syntax::yaml::Entry;
+use crate::syntax::{Code, Diagnostic, Diagnostics, Fields, Node, Span, Value};
+
+use super::line::Bases;
+use crate::dialect::{Cors, Quirks};
+
+/// The version of the mapping language that this program reads.
+const LANGUAGE: i64 = 1;
+
+/// What `dialect.yaml` says of the dialect as a whole.
+#[derive(Debug)]
+pub(super) struct Head<'n> {
+    pub(super) system: &'n str,
+    pub(super) bases: Bases,
+    pub(super) quirks: Quirks,
+    pub(super) credentials: &'n [Entry],
+    pub(super) errors: Option<&'n Node>,
+    /// Whether some who ask may see a part of an answer only: a credential is a part of the path,
+    /// or says what it `sees`.
+    pub(super) public: bool,
+    pub(super) span: Span,
+}
+
+impl<'n> Head<'n> {
+    pub(super) fn read(
+        folder: &str,
+        node: &'n Node,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
+        let mut fields = Fields::of(node, "dialect.yaml", diagnostics)?;
+        if let Some(language) = fields.required("language")
+            && language.value != Value::Integer(LANGUAGE)
+        {
+            fields.diagnostics().push(
+                Diagnostic::error(
+                    Code::UnsupportedLanguage,
+                    language.span,
+                    "this program reads version 1 of the mapping language",
+                )
+                .help("write `language: 1`, or use the program this file was written for"),
+            );
+        }
+        fields.required("dialect");
+        let name = fields.get("dialect");
+        if let Some(name) = name
+            && name.as_text() != Some(folder)
+        {
+            fields.diagnostics().push(
+                Diagnostic::error(
+                    Code::WrongType,
+                    name.span,
+                    "a dialect has the name of its folder",
+                )
+                .suggest(Some(folder)),
+            );
+        }
+        fields.required("system");
+        let system = fields.text("system").unwrap_or_default();
+        words(&mut fields, "follows", None);
+        words(&mut fields, "roles", Some(&["client", "upstream"]));
+        words(&mut fields, "accepts", Some(&["json"]));
+        let mount = fields.get("mount");
+        let bases = fields.map("bases");
+        let quirks = fields.get("quirks");
+        let credentials = fields.map("credentials").unwrap_or_default();
+        let errors = fields.get("errors");
+        fields.finish();
+        let bases = Bases::read(mount, bases, node.span, diagnostics);
+        let quirks = quirks.map(|q| self::quirks(q, diagnostics)).unwrap_or_default();
+        let open = |e: &Entry| {
+            let in_path = e.value.get("in").is_some_and(|i| i.get("path").is_some());
+            in_path || e.value.get("sees").is_some()
+        };
+        let public = credentials.iter().any(open);
+        let span = Span::start_of(node.span.source);
+        Some(Self { system, bases, quirks, credentials, errors, public, span })
+    }
+}
+
+/// A list of words (or of texts), for whoever reads the file.
+fn words(fields: &mut Fields<'_, '_>, key: &'static str, known: Option<&[&'static str]>) {
+    for item in fields.list(key).unwrap_or_default() {
+        let Some(text) = item.as_text() else {
+            fields.diagnostics().push(wrong_type(item, &format!("`{key}` is a list of texts")));
+            continue;
+        };
+        if let Some(known) = known.filter(|k| !k.contains(&text)) {
+            let message = format!("`{key}` may hold {}", known.join(", "));
+            fields.diagnostics().push(
+                Diagnostic::error(Code::UnknownWord, item.span, message)
+                    .suggest(crate::syntax::closest(text, known.iter().copied())),
+            );
+        }
+    }
+}
+
+fn quirks(node: &Node, diagnostics: &mut Diagnostics) -> Quirks {
+    let mut quirks = Quirks::default();
+    let Some(mut fields) = Fields::of(node, "`quirks`", diagnostics) else { return quirks };
+    quirks.trailing_slash = fields.word("trailing_slash", &["ignore"]).is_some();
+    quirks.json_suffix = fields.word("json_suffix", &["ignore"]).is_some();
+    quirks.put_is_patch = fields.boolean("put_is_patch").unwrap_or_default();
+    quirks.reject_unknown_members =
+        fields.word("unknown_members", &["ignore", "reject"]) == Some("reject");
+    quirks.numbers_as_text = fields.word("numbers_as_text", &["accept"]).is_some();
+    quirks.bad_path_is_bad_request =
+        fields.word("bad_path_value", &["not_found", "bad_request"]) == Some("bad_request");
+    quirks.empty_body_as_object = fields.word("empty_body", &["as_object"]).is_some();
+    let cors = fields.get("cors");
+    fields.finish();
+    quirks.cors = cors.and_then(|node| self::cors(node, diagnostics));
+    quirks
+}
+
+fn cors(node: &Node, diagnostics: &mut Diagnostics) -> Option<Cors> {
+    let mut fields = Fields::of(node, "`cors`", diagnostics)?;
+    fields.required("origins");
+    let mut origins = Vec::new();
+    for item in fields.list("origins").unwrap_or_default() {
+        match item.as_text() {
+            Some(text) => origins.push(text.into()),
+            None => fields.diagnostics().push(wrong_type(item, "an origin is text")),
+        }
+    }
+    let max_age = fields.count("max_age").map_or(600, |n| u32::try_from(n).unwrap_or(u32::MAX));
+    fields.finish();
+    Some(Cors { origins, max_age })
+}

@@ -1,0 +1,234 @@
+//! From mapping files to a [`Catalog`]: every file of every dialect that is asked for, checked
+//! against the contract, with all problems at once.
+
+mod calls;
+mod credentials;
+mod errors;
+mod folder;
+mod head;
+mod identity;
+mod line;
+mod replies;
+mod route;
+mod routes;
+#[cfg(test)]
+mod tests;
+mod widen;
+mod yaml;
+
+use std::sync::Arc;
+
+use crate::canonical::{Contract, OperationId, Tenant};
+use crate::mapping::{Library, Settings};
+use crate::syntax::yaml::CONTRACT_NODES;
+use crate::syntax::{Code, Diagnostic, Diagnostics, Sources, Span, closest};
+
+use super::Dialect;
+use super::catalog::{Catalog, Mount, MountSpec};
+use super::embedded::{CANONICAL, CONTRACT, Files};
+use super::recognise::Router;
+
+/// A dialect and what it asks of the whole catalog.
+struct Loaded {
+    dialect: Dialect,
+    /// What its calls ask to be included, by operation.
+    includes: Vec<(OperationId, Vec<Box<str>>)>,
+}
+
+/// What every part of a dialect is compiled with.
+struct Context<'a> {
+    contract: &'a Contract,
+    library: &'a Library,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Context<'_> {
+    fn error(&mut self, code: Code, span: Span, message: impl Into<String>) {
+        self.diagnostics.push(Diagnostic::error(code, span, message));
+    }
+}
+
+impl Catalog {
+    /// Loads the contract and every dialect that is mounted. Gives no catalog where anything is
+    /// wrong that is more than a warning.
+    pub fn load(
+        files: &Files,
+        mounts: &[MountSpec],
+        number: u64,
+        sources: &mut Sources,
+    ) -> (Option<Self>, Diagnostics) {
+        let mut diagnostics = Diagnostics::default();
+        let catalog = load(files, mounts, number, sources, &mut diagnostics);
+        (catalog.filter(|_| !diagnostics.has_errors()), diagnostics)
+    }
+
+    /// Loads every dialect there is, each at a host of its own name, to check them.
+    pub fn load_all(files: &Files, sources: &mut Sources) -> (Option<Self>, Diagnostics) {
+        let mount = |name: &str| MountSpec {
+            dialect: name.to_owned(),
+            tenant: Tenant(name.into()),
+            host: name.to_owned(),
+            prefix: String::new(),
+        };
+        let mounts: Vec<MountSpec> = files.dialects().into_iter().map(mount).collect();
+        Self::load(files, &mounts, 0, sources)
+    }
+}
+
+fn load(
+    files: &Files,
+    specs: &[MountSpec],
+    number: u64,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Option<Catalog> {
+    let contract = contract(files, sources, diagnostics);
+    let known = files.dialects();
+    let mut loaded: Vec<Loaded> = Vec::new();
+    let mut tried: Vec<&str> = Vec::new();
+    let mut mounts = Vec::new();
+    let mut spans = Vec::new();
+    for (index, spec) in specs.iter().enumerate() {
+        let shown = format!("{} at {}{}", spec.dialect, spec.host, spec.prefix);
+        let source = sources.add("mounts", shown);
+        let length = u32::try_from(spec.dialect.len()).unwrap_or(u32::MAX);
+        let span = Span { source, start: 0, end: length };
+        let Some(name) = known.iter().find(|n| **n == spec.dialect).copied() else {
+            diagnostics.push(
+                Diagnostic::error(
+                    Code::UnknownDialect,
+                    span,
+                    format!("there is no dialect `{}`", spec.dialect),
+                )
+                .suggest(closest(&spec.dialect, known.iter().copied())),
+            );
+            continue;
+        };
+        // Without a contract nothing can be checked; its own problems are told.
+        let Some(contract) = &contract else { continue };
+        if !tried.contains(&name) {
+            tried.push(name);
+            loaded.extend(dialect(files, name, contract, sources, diagnostics));
+        }
+        let Some(dialect) = loaded.iter().position(|l| &*l.dialect.name == name) else { continue };
+        mounts.push(mount(spec, mounts.len(), dialect));
+        spans.push((index, span));
+    }
+    let widened = widen::widened(contract.as_deref()?, &loaded);
+    let mut dialects: Vec<Dialect> = loaded.into_iter().map(|l| l.dialect).collect();
+    let mut numbers = Vec::new();
+    for (index, dialect) in dialects.iter_mut().enumerate() {
+        for (within, route) in dialect.routes.iter_mut().enumerate() {
+            route.number = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+            numbers.push((index, within));
+        }
+    }
+    let dialects: Vec<Arc<Dialect>> = dialects.into_iter().map(Arc::new).collect();
+    let (router, twice) = Router::build(&mounts, &dialects);
+    for (first, second) in twice {
+        let (Some((_, first)), Some((_, second))) = (spans.get(first), spans.get(second)) else {
+            continue;
+        };
+        diagnostics.push(
+            Diagnostic::error(Code::RouteCollision, *second, "two mounts claim the same addresses")
+                .related(*first, "claimed here first")
+                .help("give one of them another `host` or `prefix`"),
+        );
+    }
+    Some(Catalog { number, contract: contract?, dialects, mounts, widened, router, numbers })
+}
+
+fn mount(spec: &MountSpec, index: usize, dialect: usize) -> Mount {
+    let prefix = spec.prefix.trim_end_matches('/');
+    let slash = if prefix.is_empty() || prefix.starts_with('/') { "" } else { "/" };
+    Mount {
+        index,
+        dialect,
+        tenant: spec.tenant.clone(),
+        host: spec.host.to_ascii_lowercase().into(),
+        prefix: format!("{slash}{prefix}").into(),
+    }
+}
+
+/// Loads the contract alone.
+pub fn contract(
+    files: &Files,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Option<Arc<Contract>> {
+    let document = folder::parse(files, CONTRACT, CONTRACT_NODES, sources, diagnostics)?;
+    Contract::load(sources, &document, diagnostics).map(Arc::new)
+}
+
+fn dialect(
+    files: &Files,
+    name: &str,
+    contract: &Arc<Contract>,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Option<Loaded> {
+    let folder = folder::Folder::read(files, name, sources, diagnostics);
+    let mut found = Diagnostics::default();
+    let loaded = compile(&folder, name, contract, &mut found);
+    if folder.torn {
+        found = found.without(&[Code::UnknownRecord, Code::UnknownEnum, Code::MissingFile]);
+    }
+    diagnostics.extend(found);
+    loaded
+}
+
+fn compile(
+    folder: &folder::Folder,
+    name: &str,
+    contract: &Arc<Contract>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Loaded> {
+    let top = folder.dialect.as_ref()?;
+    let head = head::Head::read(name, top, diagnostics)?;
+    let settings = Settings {
+        system: head.system.to_owned(),
+        numbers_as_text: head.quirks.numbers_as_text,
+        public: head.public,
+    };
+    let records: Vec<_> = folder.records.iter().collect();
+    let enums: Vec<_> = folder.enums.iter().collect();
+    let library = Library::read(contract.clone(), settings, &records, &enums, diagnostics);
+    library.check(diagnostics);
+    let mut cx = Context { contract, library: &library, diagnostics };
+    let credentials = credentials::read(head.credentials, &mut cx);
+    let envelopes = errors::read(head.errors, head.span, name == CANONICAL, &mut cx);
+    let (routes, includes) = if name == CANONICAL {
+        for node in &folder.routes {
+            cx.error(
+                Code::UnknownKey,
+                node.span,
+                "the routes of this dialect are the contract's own",
+            );
+        }
+        // What /v1 asks for is for its clients to say: it adds nothing to the widened view.
+        (identity::routes(contract, &library, &head, &credentials, cx.diagnostics), Vec::new())
+    } else {
+        routes::read(&folder.routes, &head, &credentials, &mut cx)
+    };
+    // What a faulty line uses may be what seems to be left over.
+    if !diagnostics.has_errors() {
+        library.report_unused(diagnostics);
+    }
+    let records = folder
+        .names("records")
+        .map(|n| (n.into(), library.program(n, false), library.program(n, true)))
+        .collect();
+    Some(Loaded {
+        dialect: Dialect {
+            name: name.into(),
+            system: head.system.into(),
+            bases: head.bases.list.into_iter().map(|(_, address)| address).collect(),
+            routes,
+            credentials: credentials.into_iter().map(|c| c.credential).collect(),
+            envelopes,
+            quirks: head.quirks,
+            records,
+        },
+        includes,
+    })
+}

@@ -1,0 +1,69 @@
+//! A vendor's API as data: routes, plans and habits. Knowledge only: no layer, no tower, no HTTP
+//! types.
+
+pub mod catalog;
+pub mod embedded;
+pub mod envelope;
+pub mod load;
+pub mod recognise;
+pub mod route;
+pub mod scheme;
+
+use std::sync::Arc;
+
+use crate::mapping::plan::Program;
+use envelope::Envelopes;
+use route::Route;
+use scheme::Credential;
+
+/// One dialect, compiled.
+#[derive(Debug)]
+pub struct Dialect {
+    /// Its name: the folder's.
+    pub name: Arc<str>,
+    /// The vendor's system: the name in `*_raw.system` and `extensions.<system>`.
+    pub system: Box<str>,
+    /// The roots of its addresses, without a trailing slash: `/public/api/v1`.
+    pub bases: Vec<Box<str>>,
+    /// Its routes.
+    pub routes: Vec<Route>,
+    /// Its credentials.
+    pub credentials: Vec<Credential>,
+    /// How it writes problems.
+    pub envelopes: Envelopes,
+    /// Its habits.
+    pub quirks: Quirks,
+    /// Programs of its records for offline translation, by name: (encode, decode). `None` where a
+    /// direction does not exist.
+    pub records: Vec<(Box<str>, Option<Program>, Option<Program>)>,
+}
+
+/// Habits of a dialect that are not in its bodies. A closed list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Quirks {
+    /// `/a/b/` is `/a/b`.
+    pub trailing_slash: bool,
+    /// `/a/b.json` is `/a/b`.
+    pub json_suffix: bool,
+    /// PUT is taken where PATCH is routed.
+    pub put_is_patch: bool,
+    /// Members that no rule reads are a problem (else they are ignored).
+    pub reject_unknown_members: bool,
+    /// `"31"` is read where an integer is due, `"true"` where a boolean is.
+    pub numbers_as_text: bool,
+    /// A path value of the wrong form is 400 (else 404).
+    pub bad_path_is_bad_request: bool,
+    /// An empty body is `{}`.
+    pub empty_body_as_object: bool,
+    /// Cross-origin requests.
+    pub cors: Option<Cors>,
+}
+
+/// Which cross-origin requests browsers may make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cors {
+    /// Origins, or `*`.
+    pub origins: Vec<Box<str>>,
+    /// Seconds that a preflight's answer holds.
+    pub max_age: u32,
+}

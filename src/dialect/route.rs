@@ -1,0 +1,199 @@
+//! One route: what a client asks for, which canonical calls that is, and what the client gets.
+
+use std::sync::Arc;
+
+use crate::canonical::OperationId;
+use crate::mapping::plan::Program;
+use crate::syntax::Span;
+
+/// A request of the dialect and what it stands for. Document 0 of every program here is `inputs`
+/// (see [`Route::inputs`]); the others are named by their roots.
+#[derive(Debug)]
+pub struct Route {
+    /// `conversations.get`: the key in `routes.yaml`, unique in the dialect. Also the metric label.
+    pub name: Arc<str>,
+    /// Number in the catalog, unique over all dialects.
+    pub number: u32,
+    /// `GET`, `POST`, …
+    pub method: &'static str,
+    /// The dialect's root and the template: `/public/api/v1/inboxes/{inbox}/…`. The prefix of a
+    /// mount comes before it.
+    pub template: Template,
+    /// Index into the dialect's credentials; `None` is open to all.
+    pub credential: Option<usize>,
+    /// How the client's body becomes `$body`. Reads `inputs` and the document `request`.
+    pub body: Option<Body>,
+    /// Query parameters that the route knows. Others are ignored, or refused where
+    /// `reject_unknown_members` holds.
+    pub query: Vec<QueryParameter>,
+    /// Asked before anything else where the credential's `guard` says so; index into `calls`.
+    pub guard: Option<usize>,
+    /// The calls, in order.
+    pub calls: Vec<Call>,
+    /// The first reply whose `when` holds is the answer.
+    pub replies: Vec<Reply>,
+    /// Which parts of the request `inputs` must hold.
+    pub inputs: Inputs,
+    /// Where the route stands.
+    pub span: Span,
+}
+
+/// A query parameter of a dialect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueryParameter {
+    /// Its name in the dialect.
+    pub name: Box<str>,
+    /// How often it may be given.
+    pub arity: Arity,
+}
+
+/// How many values a query parameter has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arity {
+    /// One: the last counts. Text among the inputs.
+    One,
+    /// A list, repeated: `labels[]=a&labels[]=b`. A list of texts among the inputs.
+    Repeated,
+    /// A list, in one value with commas, repeated or both. A list of texts among the inputs.
+    Commas,
+}
+
+/// The JSON document of bound inputs: `{"path":{…},"query":{…},"header":{…},"principal":{…},
+/// "config":{…}}`, each part only with the members some program of the route reads. Path values are
+/// text, or integers where the template says `:int`; query values are text, lists of text where the
+/// route says so; principal members are what `yields` gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inputs {
+    /// Path parameters.
+    pub path: Vec<Box<str>>,
+    /// Query parameters.
+    pub query: Vec<Box<str>>,
+    /// Headers, lower-case.
+    pub header: Vec<Box<str>>,
+    /// Facts of the principal.
+    pub principal: Vec<Box<str>>,
+    /// Values of the configuration, by name.
+    pub config: Vec<Box<str>>,
+}
+
+/// A path template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// As it is written, the dialect's root included.
+    pub text: Box<str>,
+    /// Its segments.
+    pub segments: Vec<Segment>,
+}
+
+impl Template {
+    /// The segments that stand for values, in order.
+    pub fn parameters(&self) -> impl Iterator<Item = &Segment> {
+        self.segments.iter().filter(|s| s.name().is_some())
+    }
+
+    /// The template with its parameters numbered instead of named, so that two templates that match
+    /// the same paths are equal.
+    #[must_use]
+    pub fn pattern(&self) -> String {
+        let mut text = String::with_capacity(self.text.len());
+        for (index, segment) in self.segments.iter().enumerate() {
+            text.push('/');
+            match segment {
+                Segment::Literal(literal) => text.push_str(literal),
+                Segment::Text(_) | Segment::Integer(_) => {
+                    text.push_str(&format!("{{p{index}}}"));
+                }
+            }
+        }
+        text
+    }
+}
+
+impl Segment {
+    /// The name of the value; `None` for a literal.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Literal(_) => None,
+            Self::Text(name) | Self::Integer(name) => Some(name),
+        }
+    }
+}
+
+/// A segment of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// Exactly this.
+    Literal(Box<str>),
+    /// One segment, percent-decoded.
+    Text(Box<str>),
+    /// A decimal integer from 1 to 2^53 - 1.
+    Integer(Box<str>),
+}
+
+/// A client's body.
+#[derive(Debug)]
+pub struct Body {
+    /// `inputs`, `request` → canonical body.
+    pub program: Program,
+    /// Whether a body must be sent.
+    pub required: bool,
+    /// The operation whose body it is as it stands, to be validated against the contract (the
+    /// identity dialect). Elsewhere the program checks what it writes.
+    pub whole: Option<OperationId>,
+}
+
+/// One canonical call.
+#[derive(Debug)]
+pub struct Call {
+    /// Its name in the route: the root `$name`.
+    pub name: Box<str>,
+    /// What is asked for.
+    pub operation: OperationId,
+    /// Runs only when this gives `true`.
+    pub when: Option<Program>,
+    /// Writes a list with one value per parameter of the operation, in the contract's order; null
+    /// sends nothing, a list sends several.
+    pub params: Program,
+    /// Writes the body.
+    pub body: Option<Program>,
+    /// Not from the cache.
+    pub fresh: bool,
+    /// Asked as the gateway, in the widened view.
+    pub widen: bool,
+    /// Calls whose results this one reads, by index.
+    pub after: Vec<usize>,
+    /// On `precondition_failed`: run the call with this index again and then this one, so often.
+    pub again: Option<(usize, u8)>,
+    /// The place of the result that counts (`take: "$.data[0]"`), of look-ups of a credential.
+    pub take: Option<Program>,
+}
+
+/// An answer to the client.
+#[derive(Debug)]
+pub struct Reply {
+    /// Applies only when this gives `true`.
+    pub when: Option<Program>,
+    /// The status.
+    pub status: u16,
+    /// Further headers: name and value.
+    pub headers: Vec<(Box<str>, Box<str>)>,
+    /// The body.
+    pub body: ReplyBody,
+    /// Whether the rendering of one call's answer may be kept with it: one call, nothing read but
+    /// that answer and bound inputs.
+    pub keepable: bool,
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub enum ReplyBody {
+    /// Zero bytes.
+    Empty,
+    /// A constant with its media type.
+    Constant(Box<[u8]>, &'static str),
+    /// Written by a program over `inputs`, the calls' results and `request`.
+    Program(Box<Program>),
+    /// The only call's answer as it is, whatever its media type.
+    Verbatim,
+}
