@@ -10,6 +10,9 @@ pub mod canonical;
 pub mod dialect;
 pub mod mapping;
 // The stages, in the order a request meets them.
+pub mod auth;
+pub mod call;
+pub mod limit;
 pub mod telemetry;
 
 /// The release, as `Cargo.toml` says.

@@ -1,0 +1,147 @@
+//! What of an answer its asker may see: the root object of every answer, hits included.
+//!
+//! Objects further down (a message in a thread, a row of a list) are guarded by the same rules
+//! where they are encoded: the mapping compiler puts them into every reply of the credential. Here
+//! stands what must hold even when a rendering is given again: the object itself is the caller's.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use pin_project_lite::pin_project;
+use tower::{Layer, Service};
+
+use crate::canonical::principal::Allowed;
+use crate::canonical::{Contract, Payload, Problem, ProblemCode, Request, Response, Viewer};
+use crate::error::Error;
+use crate::json::{text, walk};
+use crate::telemetry::record::{MappingEvent, Record};
+
+/// The layer.
+pub fn visible<S>(contract: Arc<Contract>) -> impl Layer<S, Service = Visible<S>> + Clone {
+    tower::layer::layer_fn(move |inner| Visible { contract: Arc::clone(&contract), inner })
+}
+
+/// The service.
+#[derive(Clone, Debug)]
+pub struct Visible<S> {
+    contract: Arc<Contract>,
+    inner: S,
+}
+
+impl<S> Service<Request> for Visible<S>
+where
+    S: Service<Request, Response = Response, Error = Error>,
+{
+    type Response = Response;
+    type Error = Error;
+    type Future = Looking<S::Future>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let look = request.viewer.clone().filter(|v| v.sight.is_some()).map(|viewer| {
+            let operation = request.operation;
+            Look {
+                viewer,
+                operation,
+                contract: Arc::clone(&self.contract),
+                record: request.record.clone(),
+            }
+        });
+        Looking { inner: self.inner.call(request), look }
+    }
+}
+
+#[derive(Debug)]
+struct Look {
+    viewer: Viewer,
+    operation: crate::canonical::OperationId,
+    contract: Arc<Contract>,
+    record: Record,
+}
+
+pin_project! {
+    /// An answer on its way, to be looked at before anybody sees it.
+    #[derive(Debug)]
+    pub struct Looking<F> {
+        #[pin]
+        inner: F,
+        look: Option<Look>,
+    }
+}
+
+impl<F: Future<Output = Result<Response, Error>>> Future for Looking<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let result = std::task::ready!(this.inner.poll(cx));
+        Poll::Ready(match (result, this.look.as_ref()) {
+            (Ok(response), Some(look)) if !look.allows(&response.payload) => Err(look.refuse()),
+            (result, _) => result,
+        })
+    }
+}
+
+impl Look {
+    fn allows(&self, payload: &Payload) -> bool {
+        let Some(sight) = &self.viewer.sight else { return true };
+        let operation = self.contract.get(self.operation);
+        let Some(schema) = operation.answer.and_then(|id| self.contract.schema(id).name.as_deref())
+        else {
+            return true;
+        };
+        let rules = || sight.0.iter().filter(|rule| &*rule.schema == schema);
+        if rules().next().is_none() {
+            return true;
+        }
+        let facts = payload.facts.get_or_init(|| {
+            members(&payload.body, |name| rules().any(|rule| &*rule.member == name))
+        });
+        rules().all(|rule| {
+            let known = facts.iter().find(|(name, _)| *name == rule.member).map(|(_, v)| v.clone());
+            // Facts were found for another credential's rules: look for this one's.
+            let value = known.or_else(|| {
+                members(&payload.body, |name| name == &*rule.member).pop().map(|(_, v)| v)
+            });
+            let Some(value) = value else { return false };
+            match &rule.allowed {
+                Allowed::Words(words) => words.iter().any(|w| w.as_bytes() == &*value),
+                Allowed::Principal(name) => self
+                    .viewer
+                    .principal
+                    .fact(name)
+                    .is_some_and(|own| own != "null" && own.as_bytes() == &*value),
+            }
+        })
+    }
+
+    fn refuse(&self) -> Error {
+        self.record.mapping(MappingEvent {
+            record: Arc::from(&*self.contract.get(self.operation).name),
+            kind: "unseen",
+            count: 1,
+        });
+        tracing::warn!(
+            operation = &*self.contract.get(self.operation).name,
+            principal = &*self.viewer.principal.name,
+            "an answer is not the caller's to see"
+        );
+        Problem::new(ProblemCode::NotFound).into()
+    }
+}
+
+/// The values of the root's members that `wanted` names.
+fn members(body: &Bytes, wanted: impl Fn(&str) -> bool) -> Vec<(Box<str>, Bytes)> {
+    walk::members(std::str::from_utf8(body).unwrap_or_default())
+        .filter_map(|(name, value)| {
+            let name = text::decode(name);
+            wanted(&name).then(|| (Box::from(&*name), body.slice_ref(value.as_bytes())))
+        })
+        .collect()
+}

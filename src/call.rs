@@ -1,0 +1,112 @@
+//! A request on its way down: what the stages above the seam pass on.
+//!
+//! The type changes where a layer has done its work ([`Call`] is recognised, [`Authorised`] has its
+//! principal), so that a layer in the wrong place does not compile.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+use http::request::Parts;
+
+use crate::canonical::{Principal, Sight};
+use crate::dialect::Dialect;
+use crate::dialect::catalog::{Catalog, Mount};
+use crate::dialect::recognise::PathValues;
+use crate::dialect::route::Route;
+use crate::telemetry::record::Record;
+
+/// A recognised request, not yet authorised.
+#[derive(Debug)]
+pub struct Call<B> {
+    /// Method, address, headers.
+    pub head: Parts,
+    /// The body, unread.
+    pub body: B,
+    /// The catalog that recognised it; used to the last byte of the answer.
+    pub catalog: Arc<Catalog>,
+    /// What it stands for.
+    pub claim: Claim,
+    /// Where inner layers note what they learn.
+    pub record: Record,
+    /// The request's id, as every answer carries it.
+    pub request_id: HeaderValue,
+}
+
+/// What a request line stands for.
+#[derive(Debug)]
+pub enum Claim {
+    /// A route.
+    Route(Claimed),
+    /// A path that this mount's dialect has, with other methods.
+    Method {
+        /// Index of the mount.
+        mount: usize,
+        /// The methods it takes.
+        allow: Vec<&'static str>,
+    },
+    /// A path below a mount that its dialect does not have.
+    Nothing {
+        /// Index of the mount.
+        mount: usize,
+        /// A template matched but a value has not the form it asks for.
+        malformed: bool,
+    },
+    /// No mount's.
+    Unclaimed,
+}
+
+/// A route and the values in its path.
+#[derive(Debug)]
+pub struct Claimed {
+    /// Index of the mount.
+    pub mount: usize,
+    /// Number of the route in the catalog.
+    pub route: u32,
+    /// Where its path values stand in the request's path.
+    pub path: PathValues,
+}
+
+impl Claim {
+    /// The mount that claims the request.
+    #[must_use]
+    pub fn mount(&self) -> Option<usize> {
+        match self {
+            Self::Route(claimed) => Some(claimed.mount),
+            Self::Method { mount, .. } | Self::Nothing { mount, .. } => Some(*mount),
+            Self::Unclaimed => None,
+        }
+    }
+}
+
+/// The mount of a claim and its dialect.
+#[must_use]
+pub fn mounted<'c>(catalog: &'c Catalog, claim: &Claim) -> Option<(&'c Mount, &'c Arc<Dialect>)> {
+    let mount = catalog.mounts.get(claim.mount()?)?;
+    Some((mount, catalog.dialects.get(mount.dialect)?))
+}
+
+impl<B> Call<B> {
+    /// Where it is mounted and in which dialect.
+    #[must_use]
+    pub fn mounted(&self) -> Option<(&Mount, &Arc<Dialect>)> {
+        mounted(&self.catalog, &self.claim)
+    }
+
+    /// The route that claims it, with its path values.
+    #[must_use]
+    pub fn route(&self) -> Option<(&Route, &Claimed)> {
+        let Claim::Route(claimed) = &self.claim else { return None };
+        Some((self.catalog.route(claimed.route)?, claimed))
+    }
+}
+
+/// A call with its principal.
+#[derive(Debug)]
+pub struct Authorised<B> {
+    /// The call.
+    pub call: Call<B>,
+    /// Who is calling.
+    pub principal: Arc<Principal>,
+    /// What of an answer they may see; `None` is everything.
+    pub sight: Option<Arc<Sight>>,
+}
