@@ -14,6 +14,7 @@ pub mod auth;
 pub mod call;
 pub mod limit;
 pub mod telemetry;
+pub mod translate;
 
 /// The release, as `Cargo.toml` says.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,134 @@
+//! Reading a client's body: bounded, of an accepted kind.
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
+use http_body::Body;
+use http_body_util::BodyExt;
+
+use crate::canonical::{Problem, ProblemCode};
+use crate::error::Error;
+
+/// Reads the whole body.
+///
+/// # Errors
+/// 413 when it is longer than `most` bytes, 400 when it breaks off.
+pub async fn read<B>(body: B, most: u64) -> Result<Bytes, Error>
+where
+    B: Body<Data = Bytes>,
+    B::Error: std::fmt::Display,
+{
+    if body.size_hint().lower() > most {
+        return Err(too_large(most));
+    }
+    let mut body = std::pin::pin!(body);
+    let mut first: Option<Bytes> = None;
+    let mut joined = BytesMut::new();
+    while let Some(frame) = body.as_mut().frame().await {
+        let frame = frame.map_err(|e| {
+            Error::from(Problem::new(ProblemCode::BadRequest).detail("The body broke off"))
+                .within(e.to_string())
+        })?;
+        let Ok(bytes) = frame.into_data() else { continue };
+        let so_far = first.as_ref().map_or(0, Bytes::len) + joined.len();
+        if (so_far + bytes.len()) as u64 > most {
+            return Err(too_large(most));
+        }
+        match first.take() {
+            None if joined.is_empty() => first = Some(bytes),
+            None => joined.extend_from_slice(&bytes),
+            Some(one) => {
+                joined.extend_from_slice(&one);
+                joined.extend_from_slice(&bytes);
+            }
+        }
+    }
+    Ok(first.unwrap_or_else(|| joined.freeze()))
+}
+
+/// 413 with the limit named.
+#[must_use]
+pub fn too_large(most: u64) -> Error {
+    Problem::new(ProblemCode::PayloadTooLarge)
+        .detail(format!("The body is longer than {most} bytes"))
+        .into()
+}
+
+/// Checks that a body of these headers is JSON, plain and in UTF-8.
+///
+/// # Errors
+/// 415 for any other kind or coding. A missing `Content-Type` is read as JSON.
+pub fn accept(headers: &HeaderMap) -> Result<(), Error> {
+    let refuse =
+        |detail: String| Err(Problem::new(ProblemCode::UnsupportedMediaType).detail(detail).into());
+    if let Some(coding) = headers.get(CONTENT_ENCODING)
+        && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
+    {
+        return refuse("Compressed bodies are not accepted here".to_owned());
+    }
+    let Some(kind) = headers.get(CONTENT_TYPE).map(HeaderValue::to_str) else { return Ok(()) };
+    let kind = kind.unwrap_or_default();
+    let mut parts = kind.split(';');
+    let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+    let json = essence == "application/json"
+        || essence == "text/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"));
+    if !json {
+        return refuse("The body must be JSON: Content-Type: application/json".to_owned());
+    }
+    let charset = parts
+        .find_map(|p| p.trim().to_ascii_lowercase().strip_prefix("charset=").map(str::to_owned));
+    match charset.as_deref().map(|c| c.trim_matches('"')) {
+        None | Some("utf-8" | "utf8" | "us-ascii") => Ok(()),
+        Some(_) => refuse("JSON is UTF-8; no other charset is accepted here".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(kind: &str) -> HeaderMap {
+        HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_str(kind).unwrap())])
+    }
+
+    #[test]
+    fn only_plain_json_is_accepted() {
+        for kind in
+            ["application/json", "Application/JSON; charset=UTF-8", "application/merge-patch+json"]
+        {
+            assert!(accept(&headers(kind)).is_ok(), "{kind}");
+        }
+        for kind in [
+            "text/plain",
+            "multipart/form-data; boundary=x",
+            "application/json; charset=latin1",
+            "",
+        ] {
+            let problem = accept(&headers(kind)).unwrap_err().into_problem();
+            assert_eq!(problem.code, ProblemCode::UnsupportedMediaType, "{kind}");
+        }
+        let mut coded = headers("application/json");
+        coded.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        assert!(accept(&coded).is_err());
+        assert!(accept(&HeaderMap::new()).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_body_past_the_bound_is_refused_however_it_arrives() {
+        let frames = |sizes: &[usize]| {
+            let frames: Vec<_> = sizes
+                .iter()
+                .map(|n| {
+                    Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from(vec![b'x'; *n])))
+                })
+                .collect();
+            http_body_util::StreamBody::new(futures_util::stream::iter(frames))
+        };
+        assert_eq!(read(frames(&[4, 4, 2]), 10).await.unwrap().len(), 10);
+        let problem = read(frames(&[4, 4, 3]), 10).await.unwrap_err().into_problem();
+        assert_eq!(problem.code, ProblemCode::PayloadTooLarge);
+        let whole = http_body_util::Full::new(Bytes::from(vec![0; 11]));
+        assert!(read(whole, 10).await.is_err());
+    }
+}

@@ -1,0 +1,314 @@
+//! A route's canonical calls: what each is asked with, in which order, and what they gave.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use smallvec::SmallVec;
+use tower::{Service, ServiceExt};
+
+use crate::canonical::{
+    Actor, OperationId, Params, Principal, ProblemCode, Request, Response, Sight, Tenant, Viewer,
+};
+use crate::dialect::catalog::{Catalog, documents};
+use crate::dialect::route::{Call, Route};
+use crate::error::Error;
+use crate::json::text::{self, Kind};
+use crate::json::walk;
+use crate::mapping::plan::Program;
+use crate::telemetry::record::Record;
+
+use super::problems;
+use super::scratch::translate;
+
+/// What the calls of one request have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// The catalog that recognised the request.
+    pub catalog: &'a Catalog,
+    /// Whose backend.
+    pub tenant: &'a Tenant,
+    /// Who asks; `None` for the gateway's own look-ups.
+    pub principal: Option<&'a Arc<Principal>>,
+    /// What they may see.
+    pub sight: Option<&'a Arc<Sight>>,
+    /// The document `inputs`.
+    pub inputs: &'a [u8],
+    /// The client's body.
+    pub request: Option<&'a [u8]>,
+    /// The decoded body.
+    pub body: Option<&'a [u8]>,
+    /// The request's notes.
+    pub record: &'a Record,
+}
+
+/// What each call gave; `None` did not run.
+pub type Results = SmallVec<[Option<Response>; 2]>;
+
+/// A service that answers canonical requests.
+pub trait Canonical:
+    Service<Request, Response = Response, Error = Error, Future: Send> + Clone + Send + Sync + 'static
+{
+}
+
+impl<S> Canonical for S where
+    S: Service<Request, Response = Response, Error = Error, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// Makes the calls in order. Reads that do not read each other run together; a write runs after
+/// all above it and before all below.
+///
+/// # Errors
+/// The first failure, its parts named as the client wrote them where `route` is given.
+pub async fn make<S: Canonical>(
+    job: Job<'_>,
+    calls: &[Call],
+    route: Option<&Route>,
+    canonical: &S,
+) -> Result<Results, Error> {
+    let mut results: Results = SmallVec::from_elem(None, calls.len());
+    match (calls, results.as_mut_slice()) {
+        // Most routes, as read by most clients.
+        ([call], [result]) if call.again.is_none() => {
+            if let Some(request) = prepare(job, call, &documents(job, &[]))? {
+                *result = Some(ask(job, call, route, request, canonical).await?);
+            }
+            Ok(results)
+        }
+        // Boxed, so that it takes no room in the futures of those.
+        _ => Box::pin(several(job, calls, route, canonical, results)).await,
+    }
+}
+
+async fn several<S: Canonical>(
+    job: Job<'_>,
+    calls: &[Call],
+    route: Option<&Route>,
+    canonical: &S,
+    mut results: Results,
+) -> Result<Results, Error> {
+    let mut next = 0;
+    while next < calls.len() {
+        let end = batch(job, calls, next);
+        if end == next + 1 {
+            let Some(call) = calls.get(next) else { break };
+            let result = one(job, call, next, calls, route, &mut results, canonical).await?;
+            if let Some(slot) = results.get_mut(next) {
+                *slot = result;
+            }
+        } else {
+            let together = (next..end).filter_map(|index| calls.get(index)).map(|call| {
+                let request = prepare(job, call, &documents(job, &results));
+                async move {
+                    match request? {
+                        Some(request) => ask(job, call, route, request, canonical).await.map(Some),
+                        None => Ok(None),
+                    }
+                }
+            });
+            let answers: Vec<Option<Response>> = try_join_all(together).await?;
+            for (slot, answer) in results.iter_mut().skip(next).zip(answers) {
+                *slot = answer;
+            }
+        }
+        next = end;
+    }
+    Ok(results)
+}
+
+/// The end of the run of calls from `from` that may go together.
+fn batch(job: Job<'_>, calls: &[Call], from: usize) -> usize {
+    let safe = |call: &Call| job.catalog.contract.get(call.operation).safe;
+    let mut end = from + 1;
+    if !calls.get(from).is_some_and(safe) {
+        return end;
+    }
+    while calls.get(end).is_some_and(|call| safe(call) && call.after.iter().all(|a| *a < from)) {
+        end += 1;
+    }
+    end
+}
+
+/// One call, with its `again`.
+async fn one<S: Canonical>(
+    job: Job<'_>,
+    call: &Call,
+    index: usize,
+    calls: &[Call],
+    route: Option<&Route>,
+    results: &mut Results,
+    canonical: &S,
+) -> Result<Option<Response>, Error> {
+    let mut left = call.again.map_or(0, |(_, most)| most);
+    loop {
+        let Some(request) = prepare(job, call, &documents(job, results))? else {
+            return Ok(None);
+        };
+        let error = match ask(job, call, route, request, canonical).await {
+            Ok(response) => return Ok(Some(response)),
+            Err(error) => error,
+        };
+        let repeat = call.again.filter(|(first, _)| {
+            left > 0 && error.problem().code == ProblemCode::PreconditionFailed && *first < index
+        });
+        let Some((first, _)) = repeat else { return Err(error) };
+        left -= 1;
+        let Some(earlier) = calls.get(first) else { return Err(error) };
+        let Some(request) = prepare(job, earlier, &documents(job, results))? else {
+            return Err(error);
+        };
+        let response = ask(job, earlier, route, request, canonical).await?;
+        if let Some(slot) = results.get_mut(first) {
+            *slot = Some(response);
+        }
+    }
+}
+
+/// Asks, and names the backend's complaints as the client wrote them.
+///
+/// # Errors
+/// The call's failure.
+pub async fn ask<S: Canonical>(
+    job: Job<'_>,
+    call: &Call,
+    route: Option<&Route>,
+    request: Request,
+    canonical: &S,
+) -> Result<Response, Error> {
+    canonical.clone().oneshot(request).await.map_err(|error| match route {
+        Some(route) => problems::in_callers_words(error, &job.catalog.contract, route, call),
+        None => error,
+    })
+}
+
+/// The documents of a route's programs: inputs, request, body, then the calls' results.
+#[must_use]
+pub fn documents<'d>(
+    job: Job<'d>,
+    results: &'d [Option<Response>],
+) -> SmallVec<[Option<&'d [u8]>; 6]> {
+    let mut all = SmallVec::new();
+    all.push(Some(job.inputs));
+    all.push(job.request);
+    all.push(job.body);
+    debug_assert_eq!(all.len(), documents::CALLS);
+    all.extend(results.iter().map(|r| r.as_ref().map(|r| &*r.payload.body)));
+    all
+}
+
+/// The canonical request of a call, or nothing where its `when` does not hold.
+///
+/// # Errors
+/// What is wrong with the values that it is asked with.
+pub fn prepare(
+    job: Job<'_>,
+    call: &Call,
+    documents: &[Option<&[u8]>],
+) -> Result<Option<Request>, Error> {
+    // A program reads only what it was compiled for; of results, those before it.
+    let of = |program: &Program| documents.get(..program.documents.len()).unwrap_or(documents);
+    if let Some(when) = &call.when {
+        let holds = translate(when, of(when), job.record, |out| out == b"true")
+            .map_err(|faults| blame(&faults))?;
+        if !holds {
+            return Ok(None);
+        }
+    }
+    let contract = &job.catalog.contract;
+    let params = translate(&call.params, of(&call.params), job.record, params)
+        .map_err(|faults| blame(&faults))?
+        .ok_or_else(|| {
+            Error::from(ProblemCode::BadRequest).within("parameters longer than 64 KiB")
+        })?;
+    let body = match &call.body {
+        Some(program) => translate(program, of(program), job.record, Bytes::copy_from_slice)
+            .map_err(|faults| blame(&faults))?,
+        None => Bytes::new(),
+    };
+    let operation = contract.get(call.operation);
+    // Reads that are the same for everyone are asked as the gateway, so that everyone shares them.
+    let as_gateway = operation.safe && !operation.cache.per_actor;
+    let actor = match job.principal {
+        Some(principal) if !as_gateway => principal.actor.clone(),
+        _ => Actor::Gateway,
+    };
+    Ok(Some(Request {
+        tenant: job.tenant.clone(),
+        operation: call.operation,
+        params: if call.widen { widen(job.catalog, call.operation, params) } else { params },
+        body,
+        actor,
+        viewer: job
+            .principal
+            .map(|p| Viewer { principal: Arc::clone(p), sight: job.sight.cloned() }),
+        fresh: call.fresh,
+        record: job.record.clone(),
+    }))
+}
+
+/// A program over a client's values and earlier answers failed: whose fault is it?
+fn blame(faults: &crate::mapping::run::Faults) -> Error {
+    use crate::mapping::run::Faults;
+    match faults {
+        Faults::Invalid(list)
+            if list.iter().all(|f| usize::from(f.document) < documents::CALLS) =>
+        {
+            problems::refuse(faults.clone())
+        }
+        _ => problems::unreadable(faults),
+    }
+}
+
+/// The arguments a program wrote, a list with one value per parameter. `None` when they are too
+/// long.
+fn params(list: &[u8]) -> Option<Params> {
+    let mut params = Params::default();
+    for (position, value) in walk::elements(std::str::from_utf8(list).ok()?).enumerate() {
+        let position = u8::try_from(position).ok()?;
+        let fits = match text::kind(value) {
+            Kind::Null => true,
+            Kind::List => walk::elements(value).all(|item| params.push(position, &plain(item))),
+            _ => params.push(position, &plain(value)),
+        };
+        if !fits {
+            return None;
+        }
+    }
+    Some(params)
+}
+
+/// A scalar as a parameter says it: text without its quotes, anything else as it stands.
+fn plain(token: &str) -> Cow<'_, str> {
+    if text::kind(token) == Kind::String { text::decode(token) } else { Cow::Borrowed(token) }
+}
+
+/// The widened view of a read, unless the route asks for more than it holds.
+fn widen(catalog: &Catalog, operation: OperationId, params: Params) -> Params {
+    let Some((_, wide)) = catalog.widened.iter().find(|(id, _)| *id == operation) else {
+        return params;
+    };
+    let include = catalog.contract.get(operation).parameter("include");
+    let covered = include.is_none_or(|position| {
+        params.all(position).all(|wanted| wide.all(position).any(|held| held == wanted))
+    });
+    if !covered {
+        return params;
+    }
+    let replaced = |position: u8| wide.iter().any(|(p, _)| p == position);
+    let mut both: SmallVec<[(u8, &str); 16]> =
+        params.iter().filter(|(p, _)| !replaced(*p)).chain(wide.iter()).collect();
+    both.sort_by_key(|(position, _)| *position);
+    let mut widened = Params::default();
+    for (position, value) in both {
+        if !widened.push(position, value) {
+            return params.clone();
+        }
+    }
+    widened
+}

@@ -1,0 +1,135 @@
+//! Cross-origin requests: preflights are answered before any credential is asked for, and answers
+//! say who may read them. Which origins may is the dialect's habit.
+//!
+//! Stands above `rescue`, because a widget must be able to read a refusal too.
+
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::future::Either;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, ALLOW, ORIGIN, VARY,
+};
+use http::{HeaderValue, Method, StatusCode};
+use http_body_util::Full;
+use pin_project_lite::pin_project;
+use tower::{Layer, Service};
+
+use crate::dialect::Cors as Habit;
+
+use crate::call::{Call, Claim};
+
+use super::Answer;
+
+/// Headers of an answer that a script may read.
+const EXPOSED: HeaderValue = HeaderValue::from_static("ETag, X-Request-Id, Cache-Status");
+
+/// The layer.
+pub fn layer<S>() -> impl Layer<S, Service = Cors<S>> + Clone {
+    tower::layer::layer_fn(|inner| Cors { inner })
+}
+
+/// The service.
+#[derive(Clone, Debug)]
+pub struct Cors<S> {
+    inner: S,
+}
+
+impl<S, B> Service<Call<B>> for Cors<S>
+where
+    S: Service<Call<B>, Response = Answer>,
+{
+    type Response = Answer;
+    type Error = S::Error;
+    type Future = Either<Ready<Result<Answer, S::Error>>, Marked<S::Future>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, call: Call<B>) -> Self::Future {
+        let habit = call.mounted().and_then(|(_, dialect)| dialect.quirks.cors.as_ref());
+        let allowed = habit.and_then(|habit| origin(habit, &call));
+        if call.head.method == Method::OPTIONS
+            && let Some(answer) = options(&call, habit, allowed.as_ref())
+        {
+            return Either::Left(ready(Ok(answer)));
+        }
+        Either::Right(Marked { inner: self.inner.call(call), allowed })
+    }
+}
+
+/// The origin to name in the answer, where the request comes from one that is allowed.
+fn origin<B>(habit: &Habit, call: &Call<B>) -> Option<HeaderValue> {
+    let origin = call.head.headers.get(ORIGIN)?;
+    if habit.origins.iter().any(|o| &**o == "*") {
+        return Some(HeaderValue::from_static("*"));
+    }
+    let known = habit.origins.iter().any(|o| o.as_bytes() == origin.as_bytes());
+    known.then(|| origin.clone())
+}
+
+/// What OPTIONS answers: the methods of a known address, and to a preflight who may use them.
+fn options<B>(
+    call: &Call<B>,
+    habit: Option<&Habit>,
+    allowed: Option<&HeaderValue>,
+) -> Option<Answer> {
+    let Claim::Method { allow, .. } = &call.claim else { return None };
+    let methods = HeaderValue::from_str(&allow.join(", ")).ok()?;
+    let mut answer = Answer::new(Full::new(Bytes::new()));
+    *answer.status_mut() = StatusCode::OK;
+    let headers = answer.headers_mut();
+    if let (Some(habit), Some(allowed)) = (habit, allowed)
+        && call.head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+    {
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods.clone());
+        headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from(habit.max_age));
+        if let Some(wanted) = call.head.headers.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+        }
+        mark(&mut answer, allowed);
+    }
+    answer.headers_mut().insert(ALLOW, methods);
+    Some(answer)
+}
+
+fn mark(answer: &mut Answer, allowed: &HeaderValue) {
+    let headers = answer.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed.clone());
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    if allowed.as_bytes() != b"*" {
+        headers.append(VARY, HeaderValue::from_static("Origin"));
+    }
+}
+
+pin_project! {
+    /// An answer on its way, to be marked with the origin that may read it. Refusals made below
+    /// are marked too: the script must be able to read why.
+    #[derive(Debug)]
+    pub struct Marked<F> {
+        #[pin]
+        inner: F,
+        allowed: Option<HeaderValue>,
+    }
+}
+
+impl<F, E> Future for Marked<F>
+where
+    F: Future<Output = Result<Answer, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut result = std::task::ready!(this.inner.poll(cx));
+        if let (Ok(answer), Some(allowed)) = (&mut result, &*this.allowed) {
+            mark(answer, allowed);
+        }
+        Poll::Ready(result)
+    }
+}

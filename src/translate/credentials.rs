@@ -1,0 +1,112 @@
+//! What a credential of a dialect gives: its look-ups are made and its `yields` is read.
+//!
+//! `stack` hands this to `auth`, which knows nothing of calls and programs.
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use crate::call::Call;
+use crate::canonical::{Facts, Principal, ProblemCode};
+use crate::dialect::scheme::Credential;
+use crate::error::Error;
+use crate::json::{text, walk};
+
+use super::calls::{self, Canonical, Job};
+use super::inputs::Values;
+use super::problems;
+use super::scratch::{Buffer, translate};
+
+/// Makes the look-ups of a credential and reads what it yields. `known` is what the keyring knows.
+///
+/// # Errors
+/// The credential's own refusal when a look-up finds nothing; a look-up's failure as it is.
+pub async fn facts<B, S: Canonical>(
+    call: &Call<B>,
+    credential: &Credential,
+    known: Option<&Principal>,
+    config: &[(Box<str>, Box<str>)],
+    canonical: &S,
+) -> Result<Facts, Error> {
+    let (Some((mount, _)), Some((route, claimed))) = (call.mounted(), call.route()) else {
+        return Ok(known.map(|k| k.facts.clone()).unwrap_or_default());
+    };
+    let values = Values {
+        route,
+        path: &claimed.path,
+        address: call.head.uri.path(),
+        query: call.head.uri.query(),
+        headers: &call.head.headers,
+        config,
+    };
+    let mut inputs = Buffer::take();
+    values.write(&credential.inputs, known, &mut inputs);
+    let job = Job {
+        catalog: &call.catalog,
+        tenant: &mount.tenant,
+        principal: None,
+        sight: None,
+        inputs: &inputs,
+        request: None,
+        body: None,
+        record: &call.record,
+    };
+    let mut found: SmallVec<[Bytes; 2]> = SmallVec::new();
+    for look_up in &credential.resolve {
+        let request = calls::prepare(job, look_up, &documents(&inputs, &found))?;
+        let Some(request) = request else { return Err(nothing(credential)) };
+        let answer = calls::ask(job, look_up, None, request, canonical).await;
+        let answer = answer.map_err(|error| match error.problem().code {
+            ProblemCode::NotFound => nothing(credential),
+            _ => error,
+        })?;
+        let whole = answer.payload.body.clone();
+        let part = match &look_up.take {
+            None => whole,
+            Some(take) => {
+                // A program for `take` knows the look-ups before it and this one.
+                let mut documents = documents(&inputs, &found);
+                documents.push(Some(&whole));
+                translate(take, &documents, job.record, Bytes::copy_from_slice)
+                    .map_err(|faults| problems::unreadable(&faults))?
+            }
+        };
+        if part.is_empty() || &*part == b"null" {
+            return Err(nothing(credential));
+        }
+        found.push(part);
+    }
+    let documents = documents(&inputs, &found);
+    if let Some(agree) = &credential.agree {
+        let agreed = translate(agree, &documents, job.record, agreed)
+            .map_err(|faults| problems::unreadable(&faults))?;
+        if !agreed {
+            tracing::warn!(
+                credential = &*credential.name,
+                "a look-up's answer is not about what was asked"
+            );
+            return Err(nothing(credential));
+        }
+    }
+    translate(&credential.yields, &documents, job.record, Facts::from_object)
+        .map_err(|faults| problems::unreadable(&faults))
+}
+
+/// Whether the members of an object are equal two by two, and there.
+fn agreed(object: &[u8]) -> bool {
+    let mut members = walk::members(std::str::from_utf8(object).unwrap_or_default());
+    while let Some((_, left)) = members.next() {
+        let Some((_, right)) = members.next() else { return false };
+        if left == "null" || !text::same(left, right) {
+            return false;
+        }
+    }
+    true
+}
+
+fn documents<'d>(inputs: &'d [u8], found: &'d [Bytes]) -> SmallVec<[Option<&'d [u8]>; 6]> {
+    std::iter::once(inputs).chain(found.iter().map(|f| &**f)).map(Some).collect()
+}
+
+fn nothing(credential: &Credential) -> Error {
+    Error::from(credential.refused).within("a look-up of the credential found nothing")
+}

@@ -1,0 +1,209 @@
+//! The seam itself: a client's request becomes canonical calls, their results become its answer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body::Body;
+use tower::{Layer, Service};
+
+use crate::call::{Authorised, Call, Claim};
+use crate::canonical::validate::validate_body;
+use crate::canonical::{FieldProblem, OperationId, Problem, ProblemCode};
+use crate::dialect::catalog::Catalog;
+use crate::dialect::route::Route;
+use crate::error::Error;
+
+use super::calls::{self, Canonical, Job};
+use super::inputs::Values;
+use super::render::{self, Asked};
+use super::scratch::{Buffer, translate};
+use super::{Answer, Params, body, problems};
+
+/// The layer over a canonical service. Its future has no box around it, so what only some routes
+/// need is boxed further in.
+pub fn layer<S, B>(
+    params: Arc<Params>,
+) -> impl Layer<
+    S,
+    Service = impl Service<Authorised<B>, Response = Answer, Error = Error, Future: Send>
+              + Clone
+              + Send
+              + Sync
+              + use<S, B>,
+> + Clone
++ use<S, B>
+where
+    S: Canonical,
+    B: Body<Data = Bytes, Error: std::fmt::Display> + Send + 'static,
+{
+    tower::layer::layer_fn(move |canonical: S| {
+        let params = Arc::clone(&params);
+        tower::service_fn(move |authorised: Authorised<B>| {
+            serve(Arc::clone(&params), canonical.clone(), authorised)
+        })
+    })
+}
+
+async fn serve<S, B>(
+    params: Arc<Params>,
+    canonical: S,
+    authorised: Authorised<B>,
+) -> Result<Answer, Error>
+where
+    S: Canonical,
+    B: Body<Data = Bytes, Error: std::fmt::Display>,
+{
+    let Authorised { call, principal, sight } = authorised;
+    if call.route().is_none() {
+        return Err(no_route(&call));
+    }
+    let Call { head, body, catalog, claim, record, .. } = call;
+    let Some((mount, dialect)) = crate::call::mounted(&catalog, &claim) else {
+        return Err(ProblemCode::NotFound.into());
+    };
+    let Claim::Route(claimed) = &claim else { return Err(ProblemCode::NotFound.into()) };
+    let Some(route) = catalog.route(claimed.route) else {
+        return Err(ProblemCode::NotFound.into());
+    };
+
+    let query = head.uri.query();
+    if dialect.quirks.reject_unknown_members {
+        known_query(route, query)?;
+    }
+    let mut inputs = Buffer::take();
+    let values = Values {
+        route,
+        path: &claimed.path,
+        address: head.uri.path(),
+        query,
+        headers: &head.headers,
+        config: &params.values,
+    };
+    values.write(&route.inputs, Some(&principal), &mut inputs);
+
+    let mut job = Job {
+        catalog: &catalog,
+        tenant: &mount.tenant,
+        principal: Some(&principal),
+        sight: sight.as_ref(),
+        inputs: &inputs,
+        request: None,
+        body: None,
+        record: &record,
+    };
+    let sent;
+    if let Some(plan) = &route.body {
+        let habit = dialect.quirks.empty_body_as_object;
+        let receiving = receive(&head.headers, body, plan.required, habit, params.max_body);
+        // Boxed: most requests are reads.
+        if let Some(received) = Box::pin(receiving).await? {
+            let documents = [Some(job.inputs), Some(&*received)];
+            let decoded = translate(&plan.program, &documents, &record, Bytes::copy_from_slice)
+                .map_err(problems::refuse)?;
+            if let Some(operation) = plan.whole {
+                whole(&catalog, operation, &decoded)?;
+            }
+            sent = (received, decoded);
+            job.request = Some(&sent.0);
+            job.body = Some(&sent.1);
+        }
+    }
+    record.arrived();
+    let results = calls::make(job, &route.calls, Some(route), &canonical).await?;
+    let reply = render::choose(job, route, &results)?;
+    let rendered = render::body(job, route, reply, &results, render::carries_revision(dialect))?;
+    if let Some(outcome) = render::outcome(&results) {
+        record.cache(outcome);
+    }
+    let asked = Asked { method: &head.method, headers: &head.headers };
+    render::answer(asked, reply, rendered, &results)
+}
+
+/// Validates a canonical body as it stands.
+fn whole(catalog: &Catalog, operation: OperationId, body: &[u8]) -> Result<(), Error> {
+    let mut violations = Vec::new();
+    validate_body(&catalog.contract, operation, body, &mut violations);
+    if violations.is_empty() {
+        return Ok(());
+    }
+    let mut problem = Problem::new(ProblemCode::ValidationFailed);
+    problem.errors = violations
+        .into_iter()
+        .map(|violation| FieldProblem {
+            field: problems::field(&violation.pointer),
+            ..FieldProblem::from(violation)
+        })
+        .collect();
+    Err(problem.into())
+}
+
+/// The client's body; `None` where none was sent and none is needed.
+async fn receive<B>(
+    headers: &http::HeaderMap,
+    body: B,
+    required: bool,
+    empty_as_object: bool,
+    most: u64,
+) -> Result<Option<Bytes>, Error>
+where
+    B: Body<Data = Bytes, Error: std::fmt::Display>,
+{
+    if !body.is_end_stream() {
+        body::accept(headers)?;
+    }
+    let received = body::read(body, most).await?;
+    if !received.is_empty() {
+        return Ok(Some(received));
+    }
+    match (empty_as_object, required) {
+        (true, _) => Ok(Some(Bytes::from_static(b"{}"))),
+        (false, true) => Err(Problem::new(ProblemCode::MalformedJson)
+            .detail("A JSON body is needed here")
+            .into()),
+        (false, false) => Ok(None),
+    }
+}
+
+/// 404, 405 or 400: an address that is no route.
+fn no_route<B>(call: &Call<B>) -> Error {
+    match &call.claim {
+        Claim::Method { allow, .. } => {
+            let mut problem = Problem::new(ProblemCode::MethodNotAllowed);
+            problem.allow.clone_from(allow);
+            problem.into()
+        }
+        Claim::Nothing { malformed: true, .. }
+            if call.mounted().is_some_and(|(_, d)| d.quirks.bad_path_is_bad_request) =>
+        {
+            Problem::new(ProblemCode::BadRequest)
+                .detail("A value in the address has not the form it should have")
+                .into()
+        }
+        Claim::Nothing { malformed: true, .. } => ProblemCode::NotFound.into(),
+        _ => Problem::new(ProblemCode::NotFound).cause("route").into(),
+    }
+}
+
+/// Refuses query parameters that the route does not know.
+fn known_query(route: &Route, query: Option<&str>) -> Result<(), Error> {
+    let mut problem = Problem::new(ProblemCode::ValidationFailed);
+    for (name, _) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        if route.query.iter().any(|known| *known.name == *name) {
+            continue;
+        }
+        let known = route.query.iter().map(|known| &*known.name);
+        let hint = crate::syntax::closest(&name, known)
+            .map_or_else(String::new, |close| format!("; did you mean `{close}`?"));
+        problem.errors.push(FieldProblem {
+            parameter: Some(name.chars().take(64).collect()),
+            field: Some(name.chars().take(64).collect()),
+            code: "unknown".to_owned(),
+            detail: format!("There is no such parameter here{hint}"),
+            ..FieldProblem::default()
+        });
+        if problem.errors.len() >= 16 {
+            break;
+        }
+    }
+    if problem.errors.is_empty() { Ok(()) } else { Err(problem.into()) }
+}

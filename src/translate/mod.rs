@@ -1,0 +1,43 @@
+//! THE SEAM: HTTP in a dialect above, canonical below.
+//!
+//! | | going down (request) | coming up (response) |
+//! |---|---|---|
+//! | [`recognise`] | which dialect and route; never refuses | – |
+//! | [`rescue`] | – | every failure becomes the dialect's own error body |
+//! | [`cors`] | answers preflights | says who may read the answer |
+//! | [`inbound`] | query and body are decoded, the route's calls are made | results are encoded |
+//!
+//! An upstream that speaks our own contract needs no mirror of this room: its plans are identity,
+//! and `upstream::client` writes them straight to the wire.
+
+pub mod body;
+pub mod cache_status;
+pub mod calls;
+pub mod cors;
+pub mod credentials;
+pub mod inbound;
+pub mod inputs;
+pub mod problems;
+pub mod recognise;
+pub mod render;
+pub mod rescue;
+pub mod scratch;
+pub mod twin;
+
+/// What the seam needs to know of the configuration.
+#[derive(Clone, Debug)]
+pub struct Params {
+    /// Largest body of a client in bytes; a longer one is 413.
+    pub max_body: u64,
+    /// Values that mapping files read as `$config.<name>`: name and JSON text.
+    pub values: Vec<(Box<str>, Box<str>)>,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self { max_body: 1 << 20, values: Vec::new() }
+    }
+}
+
+/// The body of every answer: whole, in memory, and therefore with a length.
+pub type Answer = http::Response<http_body_util::Full<bytes::Bytes>>;

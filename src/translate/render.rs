@@ -1,0 +1,253 @@
+//! A route's results as the client's answer: rendered once per entry, route and bound inputs.
+
+use std::fmt::Write as _;
+use std::hash::BuildHasher as _;
+use std::sync::{Arc, LazyLock};
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http_body_util::Full;
+
+use crate::canonical::payload::{Rendering, RenderingKey};
+use crate::canonical::{Outcome, ProblemCode, Response};
+use crate::dialect::route::{Reply, ReplyBody, Route};
+use crate::error::Error;
+use crate::telemetry::record::MappingEvent;
+
+use super::Answer;
+use super::cache_status::{self, CACHE_STATUS};
+use super::calls::{Job, Results, documents};
+use super::problems;
+use super::scratch::{translate, translate_seen};
+
+const JSON: &str = "application/json";
+
+/// Digests of bound inputs are keyed anew in each process, so nobody can aim at a collision.
+static INPUTS: LazyLock<foldhash::quality::RandomState> = LazyLock::new(Default::default);
+
+/// The reply whose condition holds.
+///
+/// # Errors
+/// 500 where none does; what was wrong with the backend's answers.
+pub fn choose<'r>(job: Job<'_>, route: &'r Route, results: &Results) -> Result<&'r Reply, Error> {
+    for reply in &route.replies {
+        let Some(when) = &reply.when else { return Ok(reply) };
+        let holds = translate(when, &documents(job, results), job.record, |out| out == b"true");
+        if holds.map_err(|faults| problems::unreadable(&faults))? {
+            return Ok(reply);
+        }
+    }
+    Err(Error::from(ProblemCode::Internal).within("no reply's condition holds"))
+}
+
+/// The body of a reply, from the entry's renderings where it may be kept there. `revision` makes
+/// the resource's revision its validator.
+///
+/// # Errors
+/// What was wrong with the backend's answers.
+pub fn body(
+    job: Job<'_>,
+    route: &Route,
+    reply: &Reply,
+    results: &Results,
+    revision: bool,
+) -> Result<Rendered, Error> {
+    let program = match &reply.body {
+        ReplyBody::Empty => return Ok(Rendered::plain(Bytes::new(), JSON.into())),
+        ReplyBody::Constant(bytes, media) => {
+            return Ok(Rendered::plain(Bytes::copy_from_slice(bytes), (*media).into()));
+        }
+        ReplyBody::Verbatim => {
+            let payload = results.iter().flatten().next_back().map(|r| &r.payload);
+            let payload = payload.ok_or(ProblemCode::Internal)?;
+            let media = payload.media.clone().unwrap_or_else(|| JSON.into());
+            return Ok(Rendered::plain(payload.body.clone(), media));
+        }
+        ReplyBody::Program(program) => program,
+    };
+    let last = results.last().and_then(Option::as_ref);
+    // What the cache does not hold is gone with this answer, and a rendering with it.
+    let sole = last.filter(|response| reply.keepable && held(response.outcome));
+    let key = sole.map(|_| RenderingKey {
+        catalog: job.catalog.number,
+        route: route.number,
+        inputs: INPUTS.hash_one(job.inputs),
+    });
+    if let (Some(response), Some(key)) = (sole, key)
+        && let Some(kept) = response.payload.rendering(key)
+    {
+        return Ok(Rendered { body: kept.body, etag: Some(kept.etag), media: None });
+    }
+    let own = last.filter(|_| revision).and_then(|response| response.payload.revision.as_deref());
+    let made = |out: &[u8], hidden| (seal(out, own), hidden);
+    let (rendering, hidden) = translate_seen(program, &documents(job, results), job.record, made)
+        .map_err(|faults| problems::unreadable(&faults))?;
+    unseen(job, route, hidden);
+    if let (Some(response), Some(key)) = (sole, key) {
+        response.payload.keep(key, rendering.clone());
+    }
+    Ok(Rendered { body: rendering.body, etag: Some(rendering.etag), media: None })
+}
+
+/// Whether the answer is in the cache.
+fn held(outcome: Outcome) -> bool {
+    !matches!(outcome, Outcome::Bypass(_) | Outcome::Miss { stored: false })
+}
+
+/// A body and its validator (`own`, or one of its bytes), in one piece of memory.
+fn seal(body: &[u8], own: Option<&str>) -> Rendering {
+    let mut both = BytesMut::with_capacity(body.len() + own.map_or(34, |own| own.len() + 2));
+    both.extend_from_slice(body);
+    let sealed = both.split().freeze();
+    match own {
+        Some(revision) => {
+            both.extend_from_slice(b"\"");
+            both.extend_from_slice(revision.as_bytes());
+            both.extend_from_slice(b"\"");
+        }
+        None => validator(body, &mut both),
+    }
+    Rendering { body: sealed, etag: both.freeze() }
+}
+
+/// Notes what was kept back of an answer that was asked for as the caller may see it: the backend
+/// let it slip. A widened answer holds for everyone, so in it there is always something to keep back.
+fn unseen(job: Job<'_>, route: &Route, hidden: u32) {
+    if hidden == 0 || route.calls.last().is_none_or(|call| call.widen) {
+        return;
+    }
+    let kind = "unseen";
+    job.record.mapping(MappingEvent { record: Arc::clone(&route.name), kind, count: hidden });
+    tracing::warn!(
+        route = &*route.name,
+        count = hidden,
+        "an answer held what is not the caller's to see"
+    );
+}
+
+/// A body ready to be sent.
+#[derive(Debug)]
+pub struct Rendered {
+    /// The bytes.
+    pub body: Bytes,
+    /// Its strong validator.
+    pub etag: Option<Bytes>,
+    /// Its media type, where it is not JSON.
+    pub media: Option<Box<str>>,
+}
+
+impl Rendered {
+    fn plain(body: Bytes, media: Box<str>) -> Self {
+        let etag = (!body.is_empty()).then(|| {
+            let mut etag = BytesMut::with_capacity(34);
+            validator(&body, &mut etag);
+            etag.freeze()
+        });
+        Self { body, etag, media: (&*media != JSON).then_some(media) }
+    }
+}
+
+/// Writes a strong validator: 128 bits of the bytes, the same in every process.
+fn validator(body: &[u8], out: &mut BytesMut) {
+    let half = |seed| foldhash::quality::FixedState::with_seed(seed).hash_one(body);
+    // A `BytesMut` grows as it must.
+    let _ = write!(out, "\"{:016x}{:016x}\"", half(0x6465_736b), half(0x6272_6964));
+}
+
+/// What the client asked with, as far as it shapes the answer's head.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+}
+
+/// The whole answer.
+///
+/// # Errors
+/// 500 where a reply's own header cannot be written.
+pub fn answer(
+    asked: Asked<'_>,
+    reply: &Reply,
+    rendered: Rendered,
+    results: &Results,
+) -> Result<Answer, Error> {
+    let outcome = outcome(results);
+    let read = asked.method == Method::GET || asked.method == Method::HEAD;
+    let etag = rendered.etag.and_then(|etag| HeaderValue::from_maybe_shared(etag).ok());
+    let unchanged = read && etag.as_ref().is_some_and(|etag| matches(asked.headers, etag));
+    let head = asked.method == Method::HEAD;
+    let length = rendered.body.len();
+    let mut answer =
+        Answer::new(Full::new(if unchanged || head { Bytes::new() } else { rendered.body }));
+    *answer.status_mut() = if unchanged {
+        StatusCode::NOT_MODIFIED
+    } else {
+        StatusCode::from_u16(reply.status)
+            .map_err(|e| Error::from(ProblemCode::Internal).because(e))?
+    };
+    let headers = answer.headers_mut();
+    headers.reserve(8);
+    if !unchanged {
+        let media = match rendered.media {
+            None => HeaderValue::from_static(JSON),
+            Some(media) => HeaderValue::from_str(&media)
+                .unwrap_or(HeaderValue::from_static("application/octet-stream")),
+        };
+        headers.insert(CONTENT_TYPE, media);
+        if head {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+    }
+    for (name, value) in &reply.headers {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) else {
+            return Err(
+                Error::from(ProblemCode::Internal).within("a reply's header cannot be written")
+            );
+        };
+        headers.insert(name, value);
+    }
+    if read {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        if let Some(etag) = etag {
+            headers.insert(ETAG, etag);
+        }
+    }
+    if let Some(outcome) = outcome {
+        headers.insert(CACHE_STATUS, cache_status::value(outcome));
+    }
+    Ok(answer)
+}
+
+/// What the cache did: a hit only if every call was one.
+#[must_use]
+pub fn outcome(results: &Results) -> Option<Outcome> {
+    let mut ran = results.iter().flatten().map(|r: &Response| r.outcome);
+    let first = ran.next()?;
+    Some(ran.fold(first, |so_far, outcome| match (so_far, outcome) {
+        (Outcome::Hit(a), Outcome::Hit(b)) => Outcome::Hit(a.min(b)),
+        (Outcome::Hit(_), other) => other,
+        // A write says more than the read before it.
+        (_, write @ Outcome::Bypass(_)) => write,
+        (so_far, _) => so_far,
+    }))
+}
+
+/// `If-None-Match` (RFC 9110, 13.1.2): weak comparison, any of a list, or `*`.
+fn matches(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    headers.get_all(IF_NONE_MATCH).iter().any(|value| {
+        value.as_bytes().split(|b| *b == b',').map(<[u8]>::trim_ascii).any(|candidate| {
+            candidate == b"*"
+                || candidate.strip_prefix(b"W/").unwrap_or(candidate) == etag.as_bytes()
+        })
+    })
+}
+
+/// The catalog's name of the dialect whose single resources carry their revision as `ETag`.
+#[must_use]
+pub fn carries_revision(dialect: &Arc<crate::dialect::Dialect>) -> bool {
+    &*dialect.name == "canonical"
+}

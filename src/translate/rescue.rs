@@ -1,0 +1,227 @@
+//! The only place where a failure becomes an answer, in the words of the caller's dialect.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::CatchUnwind;
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, StatusCode};
+use http_body_util::Full;
+use pin_project_lite::pin_project;
+use tower::{Layer, Service};
+
+use crate::canonical::{Problem, ProblemCode};
+use crate::dialect::Dialect;
+use crate::dialect::catalog::Catalog;
+use crate::dialect::envelope::EnvelopeBody;
+use crate::dialect::scheme::Place;
+use crate::error::{Blame, Error};
+use crate::telemetry::record::Record;
+
+use super::cache_status::{self, CACHE_STATUS};
+use super::scratch::translate;
+use super::{Answer, problems};
+use crate::call::Call;
+
+/// Media type of a problem that no dialect writes.
+const PROBLEM_JSON: &str = "application/problem+json";
+
+/// The layer.
+pub fn layer<S>() -> impl Layer<S, Service = Rescue<S>> + Clone {
+    tower::layer::layer_fn(|inner| Rescue { inner })
+}
+
+/// The service.
+#[derive(Clone, Debug)]
+pub struct Rescue<S> {
+    inner: S,
+}
+
+impl<S, B> Service<Call<B>> for Rescue<S>
+where
+    S: Service<Call<B>, Response = Answer, Error = Error>,
+{
+    type Response = Answer;
+    type Error = Infallible;
+    type Future = Rescued<S::Future>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, call: Call<B>) -> Self::Future {
+        let caller = Caller {
+            catalog: Arc::clone(&call.catalog),
+            mount: call.claim.mount(),
+            record: call.record.clone(),
+            head: call.head.method == Method::HEAD,
+        };
+        Rescued { inner: AssertUnwindSafe(self.inner.call(call)).catch_unwind(), caller }
+    }
+}
+
+/// Who gets the refusal.
+#[derive(Debug)]
+struct Caller {
+    catalog: Arc<Catalog>,
+    mount: Option<usize>,
+    record: Record,
+    head: bool,
+}
+
+pin_project! {
+    /// An answer on its way, failures caught.
+    #[derive(Debug)]
+    pub struct Rescued<F> {
+        #[pin]
+        inner: CatchUnwind<AssertUnwindSafe<F>>,
+        caller: Caller,
+    }
+}
+
+impl<F: Future<Output = Result<Answer, Error>>> Future for Rescued<F> {
+    type Output = Result<Answer, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let error = match std::task::ready!(this.inner.poll(cx)) {
+            Ok(Ok(answer)) => return Poll::Ready(Ok(answer)),
+            Ok(Err(error)) => error,
+            Err(panic) => {
+                let text = panic
+                    .downcast_ref::<&str>()
+                    .map(|s| (*s).to_owned())
+                    .or_else(|| panic.downcast_ref::<String>().cloned())
+                    .unwrap_or_default();
+                Error::from(ProblemCode::Internal).within(format!("panic: {text}"))
+            }
+        };
+        Poll::Ready(Ok(this.caller.answer(error)))
+    }
+}
+
+impl Caller {
+    fn answer(&self, error: Error) -> Answer {
+        self.log(&error);
+        let problem = error.into_problem();
+        if self.record.upstream_time().1 == 0 {
+            self.record.refused(problem.code.word());
+        }
+        let dialect = self.dialect();
+        let (status, media, body) =
+            dialect.and_then(|d| self.envelope(d, &problem)).unwrap_or_else(|| {
+                (problem.code.status(), PROBLEM_JSON, problems::to_json(&problem).into())
+            });
+        let length = HeaderValue::from(body.len());
+        let mut answer = Answer::new(Full::new(if self.head { Bytes::new() } else { body }));
+        *answer.status_mut() =
+            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = answer.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+        if self.head {
+            headers.insert(http::header::CONTENT_LENGTH, length);
+        }
+        if let Some(seconds) = problem.retry_after_s {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if !problem.allow.is_empty()
+            && let Ok(methods) = HeaderValue::from_str(&problem.allow.join(", "))
+        {
+            headers.insert(ALLOW, methods);
+        }
+        if status == 401 && dialect.is_some_and(takes_bearer) {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(outcome) = self.record.known_cache()
+            && !(problem.code == ProblemCode::NotFound && dialect.is_some_and(is_probed))
+        {
+            headers.insert(CACHE_STATUS, cache_status::value(outcome));
+        }
+        if let Some(word) = proxy_status(problem.code)
+            && self.record.upstream_time().1 > 0
+        {
+            headers.insert("proxy-status", HeaderValue::from_static(word));
+        }
+        answer
+    }
+
+    /// The dialect that claims the request; what nobody claims gets the canonical one's words.
+    fn dialect(&self) -> Option<&Arc<Dialect>> {
+        let dialects = &self.catalog.dialects;
+        match self.mount.and_then(|m| self.catalog.mounts.get(m)) {
+            Some(mount) => dialects.get(mount.dialect),
+            None => dialects.iter().find(|d| &*d.name == "canonical"),
+        }
+    }
+
+    fn envelope(&self, dialect: &Dialect, problem: &Problem) -> Option<(u16, &'static str, Bytes)> {
+        let envelope = dialect.envelopes.find(problem.code, problem.cause)?;
+        let status = envelope.status.unwrap_or_else(|| problem.code.status());
+        match &envelope.body {
+            EnvelopeBody::Constant(bytes, media) => {
+                Some((status, media, Bytes::copy_from_slice(bytes)))
+            }
+            EnvelopeBody::Program(program, media) => {
+                let json = problems::to_json(problem);
+                match translate(program, &[Some(&json)], &self.record, Bytes::copy_from_slice) {
+                    Ok(body) => Some((status, media, body)),
+                    Err(faults) => {
+                        tracing::error!(
+                            dialect = &*dialect.name,
+                            ?faults,
+                            "an error record does not encode"
+                        );
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    fn log(&self, error: &Error) {
+        let source = std::error::Error::source(error).map(ToString::to_string);
+        let (dialect, route) =
+            self.record.known_route().map_or(("", ""), |(dialect, route)| (&**dialect, &**route));
+        let (code, context) = (error.problem().code.word(), error.context());
+        match error.blame() {
+            Blame::Client => tracing::debug!(dialect, route, code, context, source, "refused"),
+            Blame::Upstream => {
+                tracing::warn!(dialect, route, code, context, source, "the backend failed")
+            }
+            Blame::Gateway => {
+                tracing::error!(dialect, route, code, context, source, "the gateway failed")
+            }
+        }
+    }
+}
+
+/// Whether addresses are credentials here. Then 404 says nothing more: what the cache knows of
+/// somebody else's conversation would tell that there is one.
+fn is_probed(dialect: &Arc<Dialect>) -> bool {
+    dialect.credentials.iter().any(|c| matches!(&c.place, Place::Path(_)))
+}
+
+fn takes_bearer(dialect: &Arc<Dialect>) -> bool {
+    dialect
+        .credentials
+        .iter()
+        .any(|c| matches!(&c.place, Place::Scheme(s) if s.eq_ignore_ascii_case("bearer")))
+}
+
+/// The member of `Proxy-Status` (RFC 9209) for trouble with the backend.
+fn proxy_status(code: ProblemCode) -> Option<&'static str> {
+    match code {
+        ProblemCode::UpstreamTimeout => Some("deskbridge; error=http_response_timeout"),
+        ProblemCode::UpstreamInvalid => Some("deskbridge; error=http_protocol_error"),
+        ProblemCode::UpstreamError
+        | ProblemCode::UpstreamUnauthorized
+        | ProblemCode::Unavailable => Some("deskbridge; error=destination_unavailable"),
+        _ => None,
+    }
+}
