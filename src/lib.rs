@@ -11,6 +11,7 @@ pub mod dialect;
 pub mod mapping;
 // The stages, in the order a request meets them.
 pub mod auth;
+pub mod cache;
 pub mod call;
 pub mod limit;
 pub mod telemetry;

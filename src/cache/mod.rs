@@ -1,0 +1,221 @@
+//! Canonical reads, remembered; and writes, which make them forgotten.
+//!
+//! ```text
+//! read  ─ key ─ store ─ fresh and not overtaken ─────────────► hit
+//!                 └── flight: one question per key ─► store ─► miss (who asked), collapsed (who waited)
+//! write ─ tags move ─ backend ─ tags move again ─────────────► bypass
+//! ```
+//!
+//! The layer stands below the seam, so entries are canonical answers and every dialect shares them;
+//! what a dialect made of an answer hangs on its [`crate::canonical::Payload`] and goes with it.
+//! [`epochs`] keeps a read that a write overtook from being given, [`flight`] asks once for many,
+//! [`store`] bounds the bytes, [`freshness`] the age. Left out: stale answers, negative answers,
+//! several replicas.
+
+mod epochs;
+mod facts;
+mod flight;
+mod freshness;
+mod key;
+mod pass;
+mod read;
+mod stats;
+mod store;
+mod walk;
+mod write;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use futures_util::future::{BoxFuture, Either};
+use tower::{Layer, Service};
+
+use crate::cache::epochs::Epochs;
+use crate::cache::facts::Facts;
+use crate::cache::flight::Flights;
+use crate::cache::key::Key;
+use crate::cache::pass::Passing;
+use crate::cache::store::Store;
+use crate::canonical::contract::Operation;
+use crate::canonical::outcome::Why;
+use crate::canonical::{Contract, OperationId, Outcome, ProblemCode, Request, Response};
+use crate::error::Error;
+
+pub use stats::Stats;
+pub use store::Removal;
+
+/// What an operator may say about the cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Params {
+    /// Most bytes of answers and their renderings. Default: 256 MiB.
+    pub max_bytes: u64,
+    /// Whether anything is stored. Default: yes.
+    pub enabled: bool,
+    /// No answer is given again for longer, whatever the contract says. Default: one hour.
+    pub max_ttl: Duration,
+    /// So long a request waits for a flight that another began; then it asks by itself. Default:
+    /// 10 seconds.
+    pub flight_wait: Duration,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            max_bytes: 256 << 20,
+            enabled: true,
+            max_ttl: Duration::from_secs(3_600),
+            flight_wait: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The cache, as a layer over the backends.
+#[must_use]
+pub fn layer(params: &Params, contract: &Contract) -> CacheLayer {
+    CacheLayer::new(params, contract.operations(), Box::new(SystemTime::now))
+}
+
+/// The wall's time, for times inside answers.
+type Wall = Box<dyn Fn() -> SystemTime + Send + Sync>;
+
+/// The cache, before it stands over something. Clones share the store.
+#[derive(Clone, Debug)]
+pub struct CacheLayer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    params: Params,
+    facts: Vec<Facts>,
+    epochs: Epochs,
+    store: Store,
+    flights: Arc<Flights>,
+    wall: Wall,
+}
+
+impl CacheLayer {
+    fn new(params: &Params, operations: &[Operation], wall: Wall) -> Self {
+        let shared = Shared {
+            params: params.clone(),
+            facts: operations.iter().map(Facts::new).collect(),
+            epochs: Epochs::new(),
+            store: Store::new(params.max_bytes, params.max_ttl),
+            flights: Arc::default(),
+            wall,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// What there is to measure.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats::new(Arc::clone(&self.shared))
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("params", &self.params).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn facts(&self, operation: OperationId) -> Option<&Facts> {
+        self.facts.get(usize::from(operation.0))
+    }
+}
+
+impl<S> Layer<S> for CacheLayer {
+    type Service = Cache<S>;
+
+    fn layer(&self, inner: S) -> Cache<S> {
+        Cache { shared: Arc::clone(&self.shared), inner }
+    }
+}
+
+/// The cache over `S`. Always ready: `S` is cloned and waited for only where it is asked.
+#[derive(Clone, Debug)]
+pub struct Cache<S> {
+    shared: Arc<Shared>,
+    inner: S,
+}
+
+/// An answer: at once on a hit, as the backend gives it where the cache is passed by, else a boxed
+/// wait.
+pub type Answering<S> = Either<
+    std::future::Ready<Result<Response, Error>>,
+    Either<Passing<S>, BoxFuture<'static, Result<Response, Error>>>,
+>;
+
+impl<S> Service<Request> for Cache<S>
+where
+    S: Service<Request, Response = Response, Error = Error> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response;
+    type Error = Error;
+    type Future = Answering<S>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Answering<S> {
+        let shared = &self.shared;
+        let Some(facts) = shared.facts(request.operation) else {
+            let error = Error::from(ProblemCode::Internal).within("no such operation");
+            return Either::Left(std::future::ready(Err(error)));
+        };
+        if !facts.safe {
+            return Either::Right(Either::Right(write::run(shared, &self.inner, request)));
+        }
+        let past = match (shared.params.enabled, facts.ttl) {
+            (false, _) => Some(Why::Off),
+            (true, None) => Some(Why::Uncacheable),
+            (true, Some(_)) => None,
+        };
+        let key = match past {
+            None => Key::new(&request, facts.per_actor).ok_or(Why::Uncacheable),
+            Some(why) => Err(why),
+        };
+        let key = match key {
+            Ok(key) => key,
+            Err(why) => {
+                let passing = Passing::new(self.inner.clone(), request, why);
+                return Either::Right(Either::Left(passing));
+            }
+        };
+        if request.fresh {
+            return Either::Right(Either::Right(read::fresh(shared, &self.inner, request, &key)));
+        }
+        if let Some(hit) = read::hit(shared, &key) {
+            return Either::Left(std::future::ready(Ok(hit)));
+        }
+        Either::Right(Either::Right(read::miss(shared, &self.inner, request, key)))
+    }
+}
+
+/// Notes what the cache did with a request that failed: an error carries no [`Outcome`]. The
+/// gateway's own look-ups are not noted, for the record is the client's.
+#[derive(Debug)]
+struct Noted(Option<crate::telemetry::record::Record>);
+
+impl Noted {
+    fn new(request: &Request) -> Self {
+        Self(request.viewer.is_some().then(|| request.record.clone()))
+    }
+
+    fn failed(&self, outcome: Outcome, error: Error) -> Error {
+        if let Some(record) = &self.0 {
+            record.cache(outcome);
+        }
+        error
+    }
+}

@@ -1,0 +1,195 @@
+//! The entries: moka, weighed in bytes.
+//!
+//! moka evicts and keeps the popular; whether an entry may be given is decided here and in
+//! [`crate::cache::epochs`], by the entry's own age and count. moka weighs an entry once, when it is put in, while the
+//! renderings of dialects grow on it later: so each is weighed with room for more, and put in again
+//! when it has outgrown that.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use moka::future::Cache;
+use moka::notification::RemovalCause;
+use moka::ops::compute::Op;
+use tokio::time::Instant;
+
+use crate::cache::epochs::{Epoch, Epochs, Word};
+use crate::cache::freshness;
+use crate::canonical::Payload;
+
+/// What an entry costs beside its bytes: moka's node, its key's, ours.
+const OVERHEAD: usize = 384;
+
+/// A stored answer.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) payload: Arc<Payload>,
+    /// When its question was sent.
+    pub(super) asked: Instant,
+    pub(super) ttl: Duration,
+    /// The count when its question was sent.
+    pub(super) epoch: Epoch,
+    pub(super) words: Box<[Word]>,
+    /// What it was weighed as.
+    room: AtomicU32,
+}
+
+impl Entry {
+    pub(super) fn new(
+        payload: Arc<Payload>,
+        asked: Instant,
+        ttl: Duration,
+        epoch: Epoch,
+        words: Box<[Word]>,
+    ) -> Self {
+        let entry = Self { payload, asked, ttl, epoch, words, room: AtomicU32::new(0) };
+        entry.room.store(entry.wanted(), Ordering::Relaxed);
+        entry
+    }
+
+    /// Its bytes, with room for the first rendering, later for a quarter more.
+    fn wanted(&self) -> u32 {
+        let weight = self.payload.weight();
+        let ahead = self.payload.body.len().max(weight / 4);
+        u32::try_from(weight + ahead + size_of_val(&*self.words)).unwrap_or(u32::MAX)
+    }
+
+    /// Whether it has outgrown its room. Says so once for each room.
+    fn outgrown(&self) -> bool {
+        let room = self.room.load(Ordering::Relaxed);
+        let held = self.payload.weight() + size_of_val(&*self.words);
+        held > room as usize
+            && self
+                .room
+                .compare_exchange(room, self.wanted(), Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// So long it may still be given; `None` when it may not.
+    pub(super) fn fresh(&self, epochs: &Epochs, now: Instant) -> Option<Duration> {
+        let left = freshness::left(self.asked, self.ttl, now)?;
+        (!epochs.moved(&self.words, self.epoch)).then_some(left)
+    }
+}
+
+/// Entries by key.
+#[derive(Debug)]
+pub(super) struct Store {
+    entries: Cache<Arc<[u8]>, Arc<Entry>, foldhash::quality::RandomState>,
+    removed: Arc<[AtomicU64; 4]>,
+}
+
+/// Why an entry left the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// For want of room.
+    Size,
+    /// Its longest time was over.
+    Expired,
+    /// A newer answer, or a heavier weight of the same, took its place.
+    Replaced,
+    /// It was removed.
+    Explicit,
+}
+
+impl Removal {
+    /// Every cause.
+    pub const ALL: [Self; 4] = [Self::Size, Self::Expired, Self::Replaced, Self::Explicit];
+
+    /// The metric label.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Size => "size",
+            Self::Expired => "expired",
+            Self::Replaced => "replaced",
+            Self::Explicit => "explicit",
+        }
+    }
+}
+
+impl Store {
+    pub(super) fn new(max_bytes: u64, max_ttl: Duration) -> Self {
+        let removed = Arc::<[AtomicU64; 4]>::default();
+        let counts = Arc::clone(&removed);
+        let entries = Cache::builder()
+            .max_capacity(max_bytes)
+            .weigher(|key: &Arc<[u8]>, entry: &Arc<Entry>| {
+                let own = u32::try_from(key.len() + OVERHEAD).unwrap_or(u32::MAX);
+                entry.room.load(Ordering::Relaxed).saturating_add(own)
+            })
+            .time_to_live(max_ttl)
+            .eviction_listener(move |_, _, cause| {
+                let removal = match cause {
+                    RemovalCause::Size => Removal::Size,
+                    RemovalCause::Expired => Removal::Expired,
+                    RemovalCause::Replaced => Removal::Replaced,
+                    RemovalCause::Explicit => Removal::Explicit,
+                };
+                if let Some(count) = counts.get(removal as usize) {
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+            .build_with_hasher(foldhash::quality::RandomState::default());
+        Self { entries, removed }
+    }
+
+    /// The entry, without waiting: `None` also in the rare moment when moka would tidy up first.
+    pub(super) fn peek(&self, key: &[u8]) -> Option<Arc<Entry>> {
+        let entry = self.entries.get(key).now_or_never().flatten()?;
+        if entry.outgrown() {
+            self.weigh_again(key.into(), &entry);
+        }
+        Some(entry)
+    }
+
+    /// The entry.
+    pub(super) async fn get(&self, key: &[u8]) -> Option<Arc<Entry>> {
+        self.entries.get(key).await
+    }
+
+    /// Stores an answer, unless one to a later question is there.
+    pub(super) async fn put(&self, key: Arc<[u8]>, entry: Arc<Entry>) {
+        self.entries
+            .entry(key)
+            .and_compute_with(|known| {
+                let older = known.is_some_and(|known| known.value().asked > entry.asked);
+                std::future::ready(if older { Op::Nop } else { Op::Put(entry) })
+            })
+            .await;
+    }
+
+    /// Puts an entry in again with its present weight, unless another is in its place by then.
+    fn weigh_again(&self, key: Arc<[u8]>, entry: &Arc<Entry>) {
+        let entries = self.entries.clone();
+        let entry = Arc::clone(entry);
+        tokio::spawn(async move {
+            let _ = entries
+                .entry(key)
+                .and_compute_with(|known| {
+                    let same = known.is_some_and(|known| Arc::ptr_eq(known.value(), &entry));
+                    std::future::ready(if same { Op::Put(entry) } else { Op::Nop })
+                })
+                .await;
+        });
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.entries.weighted_size()
+    }
+
+    pub(super) fn entries(&self) -> u64 {
+        self.entries.entry_count()
+    }
+
+    pub(super) fn removed(&self, cause: Removal) -> u64 {
+        self.removed.get(cause as usize).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    /// Lets moka do now what it does every so often.
+    pub(super) async fn settle(&self) {
+        self.entries.run_pending_tasks().await;
+    }
+}
