@@ -16,6 +16,7 @@ pub mod call;
 pub mod limit;
 pub mod telemetry;
 pub mod translate;
+pub mod upstream;
 
 /// The release, as `Cargo.toml` says.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

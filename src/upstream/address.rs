@@ -1,0 +1,245 @@
+//! A canonical request as an HTTP request: the operation's own path, query, headers and body.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
+use bytes::{Bytes, BytesMut};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, IF_MATCH, USER_AGENT};
+use http::uri::{self, Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Method, Uri};
+use http_body_util::Full;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::canonical::contract::{Location, Operation};
+use crate::canonical::{FieldProblem, Params, Problem, ProblemCode, Request};
+use crate::error::Error;
+use crate::upstream::Unusable;
+
+/// What stands as it is in a path or query: unreserved (RFC 3986), and the colon of aliases.
+const ENCODED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
+
+/// Room for an address and the headers that are written for one request.
+const TEXT_BYTES: usize = 384;
+/// Room for the headers that most requests have.
+const HEADERS: usize = 10;
+
+const ACTOR: HeaderName = HeaderName::from_static("deskbridge-actor");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("deskbridge/", env!("CARGO_PKG_VERSION")));
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const MERGE_PATCH: HeaderValue = HeaderValue::from_static("application/merge-patch+json");
+const ACCEPTED: HeaderValue =
+    HeaderValue::from_static("application/json, application/problem+json");
+const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
+
+/// Where the contract's paths begin.
+#[derive(Debug)]
+pub(super) struct Base {
+    authority: Authority,
+    /// `/v1`, without a slash at the end.
+    prefix: String,
+}
+
+impl Base {
+    pub(super) fn parse(url: &str) -> Result<Self, Unusable> {
+        if url.contains(['?', '#', '@']) {
+            return Err(Unusable::Extras);
+        }
+        let uri: Uri = url.parse().map_err(|_| Unusable::Url)?;
+        match uri.scheme_str() {
+            Some("http") => {}
+            Some("https") => return Err(Unusable::Tls),
+            _ => return Err(Unusable::Url),
+        }
+        let prefix = uri.path().trim_end_matches('/').to_owned();
+        match uri.into_parts().authority {
+            Some(authority) if !authority.host().is_empty() => Ok(Self { authority, prefix }),
+            _ => Err(Unusable::Url),
+        }
+    }
+}
+
+/// How one operation is asked for.
+#[derive(Debug)]
+pub(super) struct Address {
+    pub(super) name: Box<str>,
+    /// It answers with JSON.
+    pub(super) json: bool,
+    /// It answers with bytes of any media type.
+    pub(super) binary: bool,
+    method: Method,
+    path: Vec<Piece>,
+    query: Vec<Query>,
+    headers: Vec<(u8, HeaderName)>,
+    media: Option<HeaderValue>,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Text(Box<str>),
+    /// A parameter, by position; `None` for one that the operation does not list.
+    Parameter(Option<u8>),
+}
+
+#[derive(Debug)]
+struct Query {
+    position: u8,
+    name: Box<str>,
+    explode: bool,
+}
+
+impl Address {
+    pub(super) fn new(operation: &Operation) -> Self {
+        let at = |location| {
+            let numbered = (0_u8..).zip(&operation.parameters);
+            numbered.filter(move |(_, p)| p.location == location)
+        };
+        let header = |(position, p): (u8, &crate::canonical::contract::Parameter)| {
+            Some((position, HeaderName::from_bytes(p.name.as_bytes()).ok()?))
+        };
+        let mut path = Vec::new();
+        let mut rest = &*operation.path;
+        while let Some((before, (name, after))) =
+            rest.split_once('{').and_then(|(b, a)| Some((b, a.split_once('}')?)))
+        {
+            path.push(Piece::Text(before.into()));
+            let position = at(Location::Path).find(|(_, p)| *p.name == *name).map(|(at, _)| at);
+            path.push(Piece::Parameter(position));
+            rest = after;
+        }
+        path.push(Piece::Text(rest.into()));
+        let query = at(Location::Query).map(|(position, p)| Query {
+            position,
+            name: p.name.clone(),
+            explode: p.explode,
+        });
+        Self {
+            name: operation.name.clone(),
+            json: operation.answer.is_some(),
+            binary: operation.binary,
+            method: Method::from_bytes(operation.method.as_bytes()).unwrap_or_default(),
+            path,
+            query: query.collect(),
+            headers: at(Location::Header).filter_map(header).collect(),
+            media: operation.body.as_ref().map(|b| if b.patch { MERGE_PATCH } else { JSON }),
+        }
+    }
+
+    /// Writes the request.
+    ///
+    /// # Errors
+    ///
+    /// A path parameter that is missing (ours), or a value that cannot stand where it belongs.
+    pub(super) fn request(
+        &self,
+        base: &Base,
+        authorization: &HeaderValue,
+        asked: &Request,
+    ) -> Result<http::Request<Full<Bytes>>, Error> {
+        let body = if self.media.is_some() { asked.body.clone() } else { Bytes::new() };
+        // Everything that is written for this request, in one piece of memory.
+        let mut text = BytesMut::with_capacity(TEXT_BYTES);
+        let mut request = http::Request::new(Full::new(Bytes::new()));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri(base, &asked.params, &mut text)?;
+        let headers = request.headers_mut();
+        headers.reserve(HEADERS);
+        headers.insert(ACCEPT, if self.binary { ANYTHING } else { ACCEPTED });
+        headers.insert(USER_AGENT, AGENT);
+        headers.insert(AUTHORIZATION, authorization.clone());
+        headers.insert(ACTOR, written("Deskbridge-Actor", &asked.actor, &mut text)?);
+        let record = &asked.record;
+        if !record.request_id().as_str().is_empty() {
+            headers.insert(REQUEST_ID, record.request_id().header());
+            let child = record.trace().child();
+            headers.insert(TRACEPARENT, written("traceparent", &child, &mut text)?);
+        }
+        for (position, name) in &self.headers {
+            if let Some(given) = asked.params.get(*position) {
+                let given = if *name == IF_MATCH { tag(given) } else { given.into() };
+                headers.insert(name.clone(), written(name.as_str(), &given, &mut text)?);
+            }
+        }
+        if let Some(media) = self.media.as_ref().filter(|_| !body.is_empty()) {
+            headers.insert(CONTENT_TYPE, media.clone());
+        }
+        *request.body_mut() = Full::new(body);
+        Ok(request)
+    }
+
+    fn uri(&self, base: &Base, params: &Params, text: &mut BytesMut) -> Result<Uri, Error> {
+        text.extend_from_slice(base.prefix.as_bytes());
+        for piece in &self.path {
+            match piece {
+                Piece::Text(literal) => text.extend_from_slice(literal.as_bytes()),
+                Piece::Parameter(position) => {
+                    match position.and_then(|position| params.get(position)) {
+                        // Dots would be taken as steps through the path, encoded or not.
+                        Some("" | "." | "..") => return Err(ProblemCode::NotFound.into()),
+                        Some(value) => encode(value, text),
+                        None => {
+                            let error = Error::from(ProblemCode::Internal);
+                            return Err(error.within("a path parameter is missing"));
+                        }
+                    }
+                }
+            }
+        }
+        let mut separator = b'?';
+        for query in &self.query {
+            for (index, value) in params.all(query.position).enumerate() {
+                if query.explode || index == 0 {
+                    text.extend_from_slice(&[separator]);
+                    encode(&query.name, text);
+                    text.extend_from_slice(b"=");
+                    separator = b'&';
+                } else {
+                    text.extend_from_slice(b",");
+                }
+                encode(value, text);
+            }
+        }
+        let none = |e: http::Error| {
+            Error::from(ProblemCode::Internal).within("an address that is none").because(e)
+        };
+        let mut parts = uri::Parts::default();
+        parts.scheme = Some(Scheme::HTTP);
+        parts.authority = Some(base.authority.clone());
+        let path = PathAndQuery::from_maybe_shared(text.split().freeze());
+        parts.path_and_query = Some(path.map_err(|e| none(e.into()))?);
+        Uri::from_parts(parts).map_err(|e| none(e.into()))
+    }
+}
+
+/// A mapping gives the bare revision; the wire wants an entity tag, in quotes.
+fn tag(text: &str) -> Cow<'_, str> {
+    if text == "*" || text.contains('"') { text.into() } else { format!("\"{text}\"").into() }
+}
+
+fn encode(value: &str, text: &mut BytesMut) {
+    for part in utf8_percent_encode(value, ENCODED) {
+        text.extend_from_slice(part.as_bytes());
+    }
+}
+
+/// A header's value, written to the end of `text`.
+fn written(
+    header: &str,
+    value: &impl fmt::Display,
+    text: &mut BytesMut,
+) -> Result<HeaderValue, Error> {
+    // It grows as it must.
+    let _ = write!(text, "{value}");
+    HeaderValue::from_maybe_shared(text.split().freeze()).map_err(|_| {
+        let field = FieldProblem {
+            header: Some(header.to_owned()),
+            code: "invalid".to_owned(),
+            detail: "has characters that cannot stand in a header".to_owned(),
+            ..FieldProblem::default()
+        };
+        Problem::new(ProblemCode::BadRequest).field(field).into()
+    })
+}

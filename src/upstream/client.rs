@@ -1,0 +1,108 @@
+//! One exchange over a pooled connection: bounded in time and in bytes, never repeated.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::StatusCode;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Body as _;
+use hyper_util::client::legacy::Client as Pool;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::canonical::ProblemCode;
+use crate::error::Error;
+use crate::upstream::Params;
+
+/// Connections to one backend.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    pool: Pool<HttpConnector, Full<Bytes>>,
+    timeout: Duration,
+    max_answer_bytes: usize,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// Why nothing usable came back.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// No connection: the backend has seen nothing of the request.
+    #[error("cannot connect")]
+    Connect(#[source] hyper_util::client::legacy::Error),
+    /// The connection broke; the backend may have carried out the request.
+    #[error("the connection broke")]
+    Broken(#[source] Box<dyn StdError + Send + Sync>),
+    /// The time was over; the backend may have carried out the request.
+    #[error("no whole answer within {0:?} (timeout)")]
+    Timeout(Duration),
+    /// The answer is too large.
+    #[error("the answer is larger than {0} bytes (max_answer_bytes)")]
+    TooLarge(usize),
+}
+
+impl Client {
+    pub(super) fn new(params: &Params) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(params.connect_timeout));
+        // Without `pool_timer` an idle connection is kept for ever. hyper repeats by itself only a
+        // request of which nothing was written.
+        let pool = Pool::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(params.pool_idle)
+            .timer(TokioTimer::new())
+            .build(connector);
+        Self { pool, timeout: params.timeout, max_answer_bytes: params.max_answer_bytes }
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub(super) async fn send(
+        &self,
+        request: http::Request<Full<Bytes>>,
+    ) -> Result<Answer, Failure> {
+        tokio::time::timeout(self.timeout, self.exchange(request))
+            .await
+            .map_err(|_elapsed| Failure::Timeout(self.timeout))
+            .flatten()
+    }
+
+    async fn exchange(&self, request: http::Request<Full<Bytes>>) -> Result<Answer, Failure> {
+        let answer = self.pool.request(request).await.map_err(|error| {
+            if error.is_connect() { Failure::Connect(error) } else { Failure::Broken(error.into()) }
+        })?;
+        let (head, body) = answer.into_parts();
+        let most = self.max_answer_bytes;
+        if body.size_hint().lower() > most as u64 {
+            return Err(Failure::TooLarge(most));
+        }
+        let body = Limited::new(body, most).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                Failure::TooLarge(most)
+            } else {
+                Failure::Broken(error)
+            }
+        })?;
+        Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let code = match failure {
+            Failure::Connect(_) => ProblemCode::Unavailable,
+            Failure::Broken(_) => ProblemCode::UpstreamError,
+            Failure::Timeout(_) => ProblemCode::UpstreamTimeout,
+            Failure::TooLarge(_) => ProblemCode::UpstreamInvalid,
+        };
+        Self::from(code).within(failure.to_string()).because(failure)
+    }
+}
