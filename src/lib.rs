@@ -14,6 +14,7 @@ pub mod auth;
 pub mod cache;
 pub mod call;
 pub mod limit;
+pub mod sandbox;
 pub mod telemetry;
 pub mod translate;
 pub mod upstream;

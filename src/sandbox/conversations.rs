@@ -1,0 +1,66 @@
+//! Reading and changing a conversation.
+
+use crate::canonical::{Payload, Problem, ProblemCode};
+use crate::sandbox::call::Call;
+use crate::sandbox::changes;
+use crate::sandbox::desk::{Desk, View};
+use crate::sandbox::fault::{Fault, invalid};
+use crate::sandbox::messages::MOST;
+use crate::sandbox::once::once;
+use crate::sandbox::store::{self, Table};
+
+/// What a contact may change.
+const OPEN_TO_CONTACTS: [&str; 4] = ["status", "status_raw", "snooze", "custom_attributes"];
+
+/// One conversation.
+pub(super) fn get(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
+    let mut row = desk.conversation(call)?;
+    changes::wake(&mut row, &desk.now);
+    let object = desk.thread(&row, &view(call)?)?;
+    desk.one(call, &row, object)
+}
+
+/// Changes what a merge patch names.
+pub(super) fn update(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
+    let patch = call.body()?;
+    once(desk, call, || {
+        let mut row = desk.conversation(call)?;
+        if desk.public_only()
+            && let Some(name) = patch.keys().find(|name| !OPEN_TO_CONTACTS.contains(&name.as_str()))
+        {
+            return Err(invalid(format!("/{name}"), "read_only", "a contact cannot change this"));
+        }
+        check_revision(call, &row.revision())?;
+        let before = row.document.clone();
+        changes::wake(&mut row, &desk.now);
+        let entries = changes::apply(desk, &desk.who, &mut row, &patch)?;
+        if row.document != before {
+            changes::record(desk, &desk.who, &mut row, entries)?;
+            row.set("updated_at", desk.now.as_str());
+            store::save(desk.db, Table::Conversation, &mut row)?;
+        }
+        let object = desk.thread(&row, &view(call)?)?;
+        desk.one(call, &row, object)
+    })
+}
+
+/// How much of the conversation the answer shows.
+fn view<'c>(call: &'c Call<'_>) -> Result<View<'c>, Fault> {
+    let messages = match call.number("messages_limit", 0..=MOST)? {
+        None => 100,
+        Some(0) => MOST,
+        Some(n) => n,
+    };
+    let visibility = call.word("messages_visibility", &["public", "all"])?;
+    Ok(View { includes: call.all("include"), messages, public: visibility == Some("public") })
+}
+
+/// Refuses a change of something else than what the client had read.
+fn check_revision(call: &Call<'_>, revision: &str) -> Result<(), Fault> {
+    let Some(wanted) = call.text("If-Match") else { return Ok(()) };
+    let is_it = |tag: &str| tag == "*" || tag.trim_matches('"') == revision;
+    if wanted.split(',').map(str::trim).any(is_it) {
+        return Ok(());
+    }
+    Err(Problem::new(ProblemCode::PreconditionFailed).into())
+}

@@ -1,0 +1,269 @@
+//! A helpdesk in SQLite, so that one command runs everything.
+//!
+//! It serves canonical operations like any backend: a request becomes a job for one of a few
+//! threads, one of which alone writes; what a write does, it does in one transaction. The contract
+//! shapes its answers, the table [`OPERATIONS`] says which operations it has. It is for trying
+//! things out and for tests: one account, no search, nothing delivered to anybody.
+
+mod call;
+mod changes;
+mod compose;
+mod conversations;
+mod desk;
+mod fault;
+mod files;
+mod identities;
+mod ids;
+mod messages;
+mod once;
+mod seed;
+mod shape;
+mod store;
+#[cfg(test)]
+mod tests;
+mod threads;
+
+use std::fmt;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+use tower::Service;
+
+use crate::canonical::outcome::Why;
+use crate::canonical::{
+    Contract, OperationId, Outcome, Payload, Problem, ProblemCode, Request, Response,
+};
+use crate::error::Error;
+use crate::sandbox::call::Call;
+use crate::sandbox::desk::Desk;
+use crate::sandbox::fault::{Fault, busy};
+use crate::sandbox::files::Files;
+use crate::sandbox::shape::Shape;
+use crate::sandbox::threads::{Job, Shared, Threads};
+
+/// Connections that read.
+const READERS: usize = 2;
+
+/// How the sandbox is set up.
+#[derive(Clone, Debug)]
+pub struct Params {
+    /// Its file; `None` is a temporary one, removed at the end.
+    pub path: Option<PathBuf>,
+    /// What links in answers begin with: `http://127.0.0.1:8080`.
+    pub public_url: String,
+    /// How long to wait for a lock that another program holds on the file.
+    pub busy_timeout: Duration,
+    /// How many requests may wait for the thread that writes, and as many for those that read.
+    /// At least 1.
+    pub queue: usize,
+}
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Why the sandbox cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has the file.
+    #[error("the sandbox's file {} is in use by another deskbridge (lock {})", path.display(), lock.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+        /// The lock beside it.
+        lock: PathBuf,
+    },
+    /// A later version of this program has written the file.
+    #[error("the sandbox's file {} has schema version {found}; this program knows versions up to {known}: use the newer deskbridge, or another file", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i32,
+        /// The newest version known here.
+        known: i32,
+    },
+    /// The file is something else.
+    #[error("the sandbox's file {} is not an SQLite database", path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is a database of another program.
+    #[error("the sandbox's file {} is a database, but not one that deskbridge made", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file or its folder cannot be used.
+    #[error("the sandbox cannot use {}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// SQLite cannot use the file.
+    #[error("the sandbox cannot open {}: {source}", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// The data that comes with the program is broken.
+    #[error("the sandbox's own data is broken: {0}")]
+    Seed(String),
+    /// The contract lacks an operation that the sandbox serves.
+    #[error("the sandbox serves `{0}`, which the contract does not have as it is served")]
+    Operation(&'static str),
+}
+
+/// What carries out an operation.
+#[derive(Clone, Copy)]
+enum Serve {
+    /// Changes nothing.
+    Read(fn(&Desk<'_>, &Call<'_>) -> Result<Payload, Fault>),
+    /// All or nothing.
+    Write(fn(&Desk<'_>, &Call<'_>) -> Result<Payload, Fault>),
+}
+
+/// Every operation the sandbox serves.
+const OPERATIONS: [(&str, Serve); 7] = [
+    ("resolve.inbox", Serve::Read(identities::resolve_inbox)),
+    ("identities.find", Serve::Read(identities::find)),
+    ("attachments.content", Serve::Read(identities::attachment)),
+    ("conversations.get", Serve::Read(conversations::get)),
+    ("conversations.update", Serve::Write(conversations::update)),
+    ("messages.list", Serve::Read(messages::list)),
+    ("messages.create", Serve::Write(compose::create)),
+];
+
+/// A handle of the running sandbox. The last one dropped ends it, after what waits is answered.
+#[derive(Clone, Debug)]
+pub struct Sandbox(Arc<Running>);
+
+struct Running {
+    // In the order of dropping: threads end before the file is let go.
+    writer: Threads,
+    readers: Threads,
+    /// By operation.
+    serve: Vec<Option<Serve>>,
+    files: Files,
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("path", &self.files.path).finish_non_exhaustive()
+    }
+}
+
+impl Sandbox {
+    /// Opens the file, fills it when it is new, and starts the threads.
+    ///
+    /// # Errors
+    /// When the file cannot be used, or the contract lacks an operation that is served here.
+    pub fn open(params: Params, contract: Arc<Contract>, clock: Clock) -> Result<Self, OpenError> {
+        let mut serve = vec![None; contract.operations().len()];
+        for (name, function) in OPERATIONS {
+            let id = contract.operation(name).ok_or(OpenError::Operation(name))?;
+            if contract.get(id).safe != matches!(function, Serve::Read(_)) {
+                return Err(OpenError::Operation(name));
+            }
+            if let Some(place) = serve.get_mut(usize::from(id.0)) {
+                *place = Some(function);
+            }
+        }
+        let files = Files::claim(params.path.as_deref())?;
+        let public_url = params.public_url.trim_end_matches('/').into();
+        let shared = Shared { shape: Arc::new(Shape { contract, public_url }), clock };
+        let start = |name: &str, connections| {
+            Threads::start(name, connections, params.queue, &shared)
+                .map_err(|source| OpenError::Io { path: files.path.clone(), source })
+        };
+        // The writer makes the tables that the readers need.
+        let writer = start("writer", vec![files.writer(params.busy_timeout)?])?;
+        let mut connections = Vec::new();
+        for _ in 0..READERS {
+            connections.push(files.reader(params.busy_timeout)?);
+        }
+        let readers = start("reader", connections)?;
+        Ok(Self(Arc::new(Running { writer, readers, serve, files })))
+    }
+
+    /// The names of the operations it serves.
+    pub fn handled() -> impl Iterator<Item = &'static str> {
+        OPERATIONS.iter().map(|(name, _)| *name)
+    }
+
+    fn submit(&self, request: Request) -> Result<(Waiting, Why), Error> {
+        let OperationId(index) = request.operation;
+        let Some(serve) = self.0.serve.get(usize::from(index)).copied().flatten() else {
+            let problem = Problem::new(ProblemCode::NotSupportedByUpstream);
+            return Err(problem.detail("The sandbox does not serve this operation").into());
+        };
+        let (threads, why) = match serve {
+            Serve::Read(_) => (&self.0.readers, Why::Off),
+            Serve::Write(_) => (&self.0.writer, Why::Write),
+        };
+        let (reply, waiting) = oneshot::channel();
+        threads
+            .submit(Job { request, serve, reply })
+            .map_err(|()| busy("the sandbox's queue is full"))?;
+        Ok((waiting, why))
+    }
+}
+
+type Waiting = oneshot::Receiver<Result<Payload, Error>>;
+
+/// An answer on its way.
+#[derive(Debug)]
+pub struct Answer(State);
+
+#[derive(Debug)]
+enum State {
+    Refused(Option<Error>),
+    Waiting(Waiting, Why),
+}
+
+impl Future for Answer {
+    type Output = Result<Response, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            State::Refused(error) => {
+                Poll::Ready(Err(error.take().unwrap_or_else(|| busy("polled after the answer"))))
+            }
+            State::Waiting(waiting, why) => {
+                let why = *why;
+                Pin::new(waiting).poll(context).map(|answer| {
+                    // The sender is dropped without an answer only when the sandbox ends.
+                    let payload = answer.map_err(|_| busy("the sandbox has ended"))??;
+                    Ok(Response { payload: Arc::new(payload), outcome: Outcome::Bypass(why) })
+                })
+            }
+        }
+    }
+}
+
+impl Service<Request> for Sandbox {
+    type Response = Response;
+    type Error = Error;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Answer {
+        Answer(match self.submit(request) {
+            Ok((waiting, why)) => State::Waiting(waiting, why),
+            Err(error) => State::Refused(Some(error)),
+        })
+    }
+}

@@ -1,0 +1,200 @@
+//! One way to read and write every kind of resource: a row is an id, a number, a revision and the
+//! canonical object.
+
+use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, named_params, params};
+use serde_json::{Map, Value};
+
+use crate::sandbox::fault::Fault;
+use crate::sandbox::ids::{IdRef, word};
+
+/// A kind of resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Table {
+    Inbox,
+    Agent,
+    Bot,
+    Team,
+    Company,
+    Label,
+    Contact,
+    Identity,
+    Conversation,
+    Message,
+    Attachment,
+}
+
+impl Table {
+    /// Its table.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Inbox => "inbox",
+            Self::Agent => "agent",
+            Self::Bot => "bot",
+            Self::Team => "team",
+            Self::Company => "company",
+            Self::Label => "label",
+            Self::Contact => "contact",
+            Self::Identity => "identity",
+            Self::Conversation => "conversation",
+            Self::Message => "message",
+            Self::Attachment => "attachment",
+        }
+    }
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Inbox => "inb",
+            Self::Agent => "agt",
+            Self::Bot => "bot",
+            Self::Team => "tem",
+            Self::Company => "cmp",
+            Self::Label => "lbl",
+            Self::Contact => "cnt",
+            Self::Identity => "idn",
+            Self::Conversation => "cnv",
+            Self::Message => "msg",
+            Self::Attachment => "att",
+        }
+    }
+
+    /// The id of the resource with a number.
+    pub(super) fn id(self, number: i64) -> String {
+        word(self.prefix(), number)
+    }
+}
+
+/// A stored resource.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) id: String,
+    pub(super) number: i64,
+    pub(super) revision: i64,
+    /// The canonical object without its id, number and revision.
+    pub(super) document: Map<String, Value>,
+}
+
+impl Row {
+    /// A text member; nothing where it is null.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.document.get(name)?.as_str()
+    }
+
+    /// A member that is true or false; what is not there is false.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.document.get(name).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// Sets a member.
+    pub(super) fn set(&mut self, name: &str, value: impl Into<Value>) {
+        self.document.insert(name.to_owned(), value.into());
+    }
+
+    /// The revision as clients see it.
+    pub(super) fn revision(&self) -> String {
+        format!("r{}", self.revision)
+    }
+}
+
+/// The resource that an id or alias names.
+pub(super) fn find(db: &Connection, table: Table, reference: &str) -> Result<Option<Row>, Fault> {
+    match IdRef::parse(reference) {
+        Some(IdRef::Id(id)) => one(db, table, "id = ?1", params![id]),
+        Some(IdRef::Number(number)) => one(db, table, "number = ?1", params![number]),
+        Some(IdRef::Uuid(uuid)) if table == Table::Conversation => {
+            one(db, table, "uuid = ?1", params![uuid.to_ascii_lowercase()])
+        }
+        Some(IdRef::External(system, id)) => one(
+            db,
+            table,
+            "EXISTS (SELECT 1 FROM json_each(document, '$.external_ids')
+                     WHERE value ->> 'system' = ?1 AND value ->> 'id' = ?2)",
+            params![system, id],
+        ),
+        Some(IdRef::Uuid(_)) | None => Ok(None),
+    }
+}
+
+/// The first resource that a condition holds for.
+pub(super) fn one(
+    db: &Connection,
+    table: Table,
+    condition: &str,
+    values: impl rusqlite::Params,
+) -> Result<Option<Row>, Fault> {
+    let sql = format!(
+        "SELECT id, number, revision, document FROM {} WHERE {condition} LIMIT 1",
+        table.name()
+    );
+    let found = db.prepare_cached(&sql)?.query_row(values, raw).optional()?;
+    found.map(parsed).transpose()
+}
+
+/// Every resource that a condition (with its `ORDER BY` and `LIMIT`) holds for.
+pub(super) fn all(
+    db: &Connection,
+    table: Table,
+    condition: &str,
+    values: impl rusqlite::Params,
+) -> Result<Vec<Row>, Fault> {
+    let sql =
+        format!("SELECT id, number, revision, document FROM {} WHERE {condition}", table.name());
+    let mut statement = db.prepare_cached(&sql)?;
+    let found = statement.query_map(values, raw)?;
+    found.map(|row| parsed(row?)).collect()
+}
+
+/// How many resources a condition holds for.
+pub(super) fn count(
+    db: &Connection,
+    table: Table,
+    condition: &str,
+    values: impl rusqlite::Params,
+) -> Result<i64, Fault> {
+    let sql = format!("SELECT count(*) FROM {} WHERE {condition}", table.name());
+    Ok(db.prepare_cached(&sql)?.query_row(values, |row| row.get(0))?)
+}
+
+/// Stores a new resource under the next number of its kind.
+pub(super) fn insert(
+    db: &Connection,
+    table: Table,
+    document: Map<String, Value>,
+) -> Result<Row, Fault> {
+    let number: i64 = db
+        .prepare_cached(
+            "INSERT INTO numbers (kind, last) VALUES (?1, 1)
+             ON CONFLICT (kind) DO UPDATE SET last = last + 1 RETURNING last",
+        )?
+        .query_row([table.name()], |row| row.get(0))?;
+    let row = Row { id: table.id(number), number, revision: 1, document };
+    let sql = format!(
+        "INSERT INTO {} (id, number, revision, document) VALUES (?1, ?2, 1, ?3)",
+        table.name()
+    );
+    let text = serde_json::to_string(&row.document)?;
+    db.prepare_cached(&sql)?.execute(params![row.id, row.number, text])?;
+    Ok(row)
+}
+
+/// Stores a changed resource under its next revision.
+pub(super) fn save(db: &Connection, table: Table, row: &mut Row) -> Result<(), Fault> {
+    row.revision += 1;
+    let sql = format!(
+        "UPDATE {} SET revision = :revision, document = :document WHERE id = :id",
+        table.name()
+    );
+    let text = serde_json::to_string(&row.document)?;
+    db.prepare_cached(&sql)?
+        .execute(named_params! { ":revision": row.revision, ":document": text, ":id": row.id })?;
+    Ok(())
+}
+
+type Raw = (String, i64, i64, String);
+
+fn raw(row: &SqlRow<'_>) -> rusqlite::Result<Raw> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+}
+
+fn parsed((id, number, revision, document): Raw) -> Result<Row, Fault> {
+    Ok(Row { id, number, revision, document: serde_json::from_str(&document)? })
+}
