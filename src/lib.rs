@@ -1,7 +1,10 @@
 //! deskbridge keeps the API of an old helpdesk alive in front of a new backend.
 
 // The edge.
+pub mod admin;
+pub mod config;
 pub mod error;
+pub mod server;
 // The ground: knows nothing of ours.
 pub mod json;
 pub mod syntax;

@@ -1,0 +1,29 @@
+//! The page at `/`: what there is to see here.
+
+use crate::admin::Version;
+
+const PAGES: &[(&str, &str)] = &[
+    ("live", "the process answers"),
+    ("ready", "requests should come here, or why not"),
+    ("metrics", "counters and durations, for Prometheus"),
+    ("routes", "every route that is served, and what it stands for"),
+    ("config", "the configuration as it holds, secrets left out"),
+    ("version", "what is running"),
+];
+
+pub(super) fn index(version: &Version) -> String {
+    let mut rows = String::new();
+    for (path, what) in PAGES {
+        rows.push_str(&format!("<li><a href=\"/{path}\">/{path}</a>: {what}</li>\n"));
+    }
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>deskbridge</title>\n\
+         <style>body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 40rem }}</style>\n\
+         <h1>deskbridge {}</h1>\n<ul>\n{rows}</ul>\n</html>\n",
+        escaped(&version.version)
+    )
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}

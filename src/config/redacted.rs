@@ -1,0 +1,104 @@
+//! The configuration as it holds, for the admin listener: the shape of the file, with every default
+//! said and every secret left out.
+
+use serde_json::{Value, json};
+
+use crate::config::value::{ByteSize, Time};
+use crate::config::{Config, Mounts, Upstream, UpstreamKind};
+use crate::telemetry::LogForm;
+use crate::telemetry::redact::REDACTED;
+
+pub(super) fn json(config: &Config) -> Value {
+    let time = |time| Time(time).to_string();
+    let size = |bytes| ByteSize(bytes).to_string();
+    let server = &config.server;
+    json!({
+        "file": config.file,
+        "server": {
+            "listen": server.listen,
+            "public_url": server.public_url,
+            "trusted_proxies":
+                server.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        },
+        "admin": { "listen": config.admin_listen },
+        "upstreams": config.upstreams.iter().map(upstream).collect::<serde_json::Map<_, _>>(),
+        "tenants": config
+            .tenants
+            .iter()
+            .map(|(tenant, upstream)| {
+                let upstream = config.upstreams.get(*upstream).map(|u| u.name.to_string());
+                (tenant.0.to_string(), json!({ "upstream": upstream }))
+            })
+            .collect::<serde_json::Map<_, _>>(),
+        "mounts": match &config.mounts {
+            Mounts::Every(tenant) => json!([{ "dialect": "*", "tenant": &*tenant.0 }]),
+            Mounts::Listed(mounts) => mounts
+                .iter()
+                .map(|m| json!({
+                    "dialect": m.dialect,
+                    "tenant": &*m.tenant.0,
+                    "host": m.host,
+                    "prefix": m.prefix,
+                }))
+                .collect(),
+        },
+        "credentials": config
+            .credentials
+            .iter()
+            .map(|c| json!({
+                "name": &*c.name,
+                "secret": REDACTED,
+                "tenant": &*c.tenant.0,
+                "account": c.account,
+                "actor": c.actor.to_string(),
+                "dialects": c.dialects,
+                "access": match c.access {
+                    crate::canonical::Access::Read => "read",
+                    crate::canonical::Access::Write => "write",
+                },
+                "act_as": c.act_as,
+            }))
+            .collect::<Vec<_>>(),
+        "cache": { "enabled": config.cache.enabled, "max_bytes": size(config.cache.max_bytes) },
+        "mappings": { "dir": config.mappings },
+        "limits": {
+            "max_body": size(config.limits.max_body),
+            "max_in_flight": config.limits.max_in_flight,
+            "max_connections": server.params.max_connections,
+            "header_timeout": time(server.params.header_timeout),
+            "request_timeout": time(config.limits.request_timeout),
+            "idle_timeout": time(server.params.idle_timeout),
+            "grace": time(server.params.grace),
+            "rate": config.limits.rate.map(|rate| json!({
+                "per_second": rate.per_second,
+                "burst": rate.burst,
+            })),
+        },
+        "telemetry": {
+            "log": match config.telemetry.log {
+                LogForm::Auto => "auto",
+                LogForm::Text => "text",
+                LogForm::Json => "json",
+            },
+            "level": config.telemetry.level.as_str().to_ascii_lowercase(),
+            "server_timing": config.telemetry.server_timing,
+        },
+        "sandbox": { "path": config.sandbox_path },
+    })
+}
+
+fn upstream(upstream: &Upstream) -> (String, Value) {
+    let value = match &upstream.kind {
+        UpstreamKind::Sandbox => json!({ "kind": "sandbox" }),
+        UpstreamKind::Canonical(c) => json!({
+            "kind": "canonical",
+            "url": c.url,
+            "credential": REDACTED,
+            "timeout": Time(c.timeout).to_string(),
+            "connect_timeout": Time(c.connect_timeout).to_string(),
+            "pool_idle": Time(c.pool_idle).to_string(),
+            "max_answer": ByteSize(c.max_answer).to_string(),
+        }),
+    };
+    (upstream.name.to_string(), value)
+}

@@ -1,0 +1,173 @@
+//! One connection: HTTP/1.1 or HTTP/2 as its first bytes say, watched, drained when asked.
+
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use pin_project_lite::pin_project;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tower::Service;
+use tower::util::{Oneshot, ServiceExt};
+
+use super::Params;
+use super::watched::{Activity, InFlight, Watched};
+
+/// Largest head of a request. hyper's own limit of some 400 KiB is a gift to whoever opens many
+/// connections.
+const HEAD_BYTES: usize = 64 * 1024;
+/// Requests in flight on one HTTP/2 connection.
+const STREAMS: u32 = 200;
+/// HTTP/2 has no time limit for a head, so a dead peer must be found by asking it.
+const PING_EVERY: Duration = Duration::from_secs(20);
+const PING_WAIT: Duration = Duration::from_secs(10);
+
+/// How connections of one listener are served.
+#[derive(Debug)]
+pub(super) struct Connections {
+    protocol: Arc<auto::Builder<TokioExecutor>>,
+    params: Params,
+}
+
+impl Connections {
+    pub(super) fn new(params: &Params) -> Self {
+        let mut protocol = auto::Builder::new(TokioExecutor::new());
+        protocol
+            .http1()
+            .timer(TokioTimer::new())
+            // `Watched` does this: hyper's limit also runs between two requests, so it would be
+            // the keep-alive time as well.
+            .header_read_timeout(None)
+            .max_buf_size(HEAD_BYTES)
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(HEAD_BYTES as u32)
+            .keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PING_WAIT);
+        Self { protocol: Arc::new(protocol), params: params.clone() }
+    }
+
+    /// Serves `stream` to its end; after `draining` turns true, only what is in flight.
+    pub(super) fn serve<S, B>(
+        &self,
+        stream: TcpStream,
+        service: S,
+        mut draining: watch::Receiver<bool>,
+    ) -> impl Future<Output = ()> + Send + use<S, B>
+    where
+        S: Service<http::Request<Incoming>, Response = http::Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + 'static,
+        S::Future: Send + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let protocol = Arc::clone(&self.protocol);
+        let activity = Arc::new(Activity::default());
+        let stream = Watched::new(stream, Arc::clone(&activity), &self.params);
+        async move {
+            let connection =
+                protocol.serve_connection(TokioIo::new(stream), Noticed { service, activity });
+            tokio::pin!(connection);
+            let told = async {
+                let _ = draining.wait_for(|draining| *draining).await;
+            };
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = told => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
+                // A peer that left or sent no HTTP: everyday, and nobody's alarm.
+                tracing::debug!(error = %error, "connection ended early");
+            }
+        }
+    }
+}
+
+/// A service whose requests the watcher knows of.
+struct Noticed<S> {
+    service: S,
+    activity: Arc<Activity>,
+}
+
+impl<S, B> hyper::service::Service<http::Request<Incoming>> for Noticed<S>
+where
+    S: Service<http::Request<Incoming>, Response = http::Response<B>, Error = Infallible> + Clone,
+{
+    type Response = http::Response<Answer<B>>;
+    type Error = Infallible;
+    type Future = Answering<S>;
+
+    fn call(&self, request: http::Request<Incoming>) -> Self::Future {
+        Answering {
+            in_flight: Some(self.activity.begin()),
+            answering: self.service.clone().oneshot(request),
+        }
+    }
+}
+
+pin_project! {
+    struct Answering<S: Service<http::Request<Incoming>>> {
+        in_flight: Option<InFlight>,
+        #[pin]
+        answering: Oneshot<S, http::Request<Incoming>>,
+    }
+}
+
+impl<S, B> Future for Answering<S>
+where
+    S: Service<http::Request<Incoming>, Response = http::Response<B>, Error = Infallible>,
+{
+    type Output = Result<http::Response<Answer<B>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        this.answering.poll(cx).map_ok(|response| {
+            let in_flight = this.in_flight.take();
+            response.map(|body| Answer { body, in_flight })
+        })
+    }
+}
+
+pin_project! {
+    /// A body that is in flight until its last byte is taken.
+    struct Answer<B> {
+        #[pin]
+        body: B,
+        in_flight: Option<InFlight>,
+    }
+}
+
+impl<B: Body> Body for Answer<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.project().body.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

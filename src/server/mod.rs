@@ -1,0 +1,158 @@
+//! Listeners: accept connections, serve them, and end well. Knows hyper and tower, nothing of
+//! helpdesks.
+//!
+//! ```text
+//! accept ─ a place among `max_connections` ─ connection: HTTP/1.1 or HTTP/2 ─ the service
+//!    │                                          │ watched: silent and stalled peers are cut off
+//!    └─ shutdown: close the listener, let requests in flight end, cut off what is left after `grace`
+//! ```
+//!
+//! Left out: TLS (a proxy in front ends it) and upgrades.
+
+mod connection;
+mod network;
+mod watched;
+
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Body;
+use hyper::body::Incoming;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tower::Service;
+
+pub use network::Network;
+
+use connection::Connections;
+
+/// First pause after an accept that failed for want of something (files, memory); doubled up to
+/// [`LONGEST_PAUSE`], so that a full file table does not spin the listener.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a listener allows its peers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Params {
+    /// Most connections at once; the next ones wait in the kernel's queue. Default 10,000.
+    pub max_connections: usize,
+    /// From the first byte of a request's head to its last; also from accept to the first byte.
+    /// Default 10 s.
+    pub header_timeout: Duration,
+    /// How long a connection may stay without a request in flight, and how long a peer may take
+    /// no byte of an answer. Default 75 s: longer than the keep-alive of the usual proxies (60 s),
+    /// so that they close first and never write into a closing connection.
+    pub idle_timeout: Duration,
+    /// How long requests in flight may take after the shutdown began. Default 20 s.
+    pub grace: Duration,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            max_connections: 10_000,
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            grace: Duration::from_secs(20),
+        }
+    }
+}
+
+/// How serving ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// Every connection ended by itself.
+    Clean,
+    /// So many connections were cut off when the grace period ran out.
+    CutOff(usize),
+}
+
+/// Serves until `shutdown` resolves, then stops accepting and lets requests in flight end for at
+/// most [`Params::grace`]. `make` gives each connection its service, knowing the peer.
+pub async fn serve<M, S, B>(
+    listener: TcpListener,
+    make: M,
+    shutdown: impl Future<Output = ()>,
+    params: &Params,
+) -> Drained
+where
+    M: Fn(SocketAddr) -> S,
+    S: Service<http::Request<Incoming>, Response = http::Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let connections = Connections::new(params);
+    let places = Arc::new(Semaphore::new(params.max_connections));
+    let (drain, draining) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    let mut pause = FIRST_PAUSE;
+    tokio::pin!(shutdown);
+    loop {
+        let accepting = async {
+            // Closed never: `places` lives as long as this function.
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            // Ended connections are reaped as we go.
+            Some(_) = tasks.join_next() => continue,
+            accepted = accepting => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                pause = FIRST_PAUSE;
+                // Answers are written whole; waiting for more to send only delays them.
+                let _ = stream.set_nodelay(true);
+                let served = connections.serve(stream, make(peer), draining.clone());
+                tasks.spawn(async move {
+                    served.await;
+                    drop(place);
+                });
+            }
+            Err(error) if is_the_peers(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, pause_ms = pause.as_millis(), "cannot accept a connection");
+                tokio::select! {
+                    biased;
+                    () = &mut shutdown => break,
+                    () = tokio::time::sleep(pause) => {}
+                }
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+    // New connections are refused from here on, so that a balancer turns to another instance.
+    drop(listener);
+    let _ = drain.send(true);
+    let all = async { while tasks.join_next().await.is_some() {} };
+    match tokio::time::timeout(params.grace, all).await {
+        Ok(()) => Drained::Clean,
+        Err(_) => {
+            let left = tasks.len();
+            tasks.shutdown().await;
+            Drained::CutOff(left)
+        }
+    }
+}
+
+/// The connection ended before it was accepted: nothing is wrong with the listener.
+fn is_the_peers(error: &io::Error) -> bool {
+    use io::ErrorKind as K;
+    matches!(error.kind(), K::ConnectionAborted | K::ConnectionReset | K::ConnectionRefused)
+}
