@@ -2,9 +2,11 @@
 
 // The edge.
 pub mod admin;
+pub mod app;
 pub mod config;
 pub mod error;
 pub mod server;
+pub mod stack;
 // The ground: knows nothing of ours.
 pub mod json;
 pub mod syntax;

@@ -1,0 +1,212 @@
+//! The request path. Read it top to bottom: a request meets the layers in this order, its answer
+//! meets them in reverse. Each line is a module of the same name.
+//!
+//! Rules, each found by breaking it:
+//! - **One error type**, [`Error`]: an alias of `Box<dyn Error>` does not compile once the service
+//!   is spawned.
+//! - **`poll_ready` is always ready.** A limit refuses or waits inside `call`, where the record, the
+//!   deadline and the cache already are. With forwarded readiness a cache hit hangs behind a full
+//!   backend. So no `Buffer`, no `tower::limit`.
+//! - **Boxed once, below the cache** ([`Upstream`]); above, opaque types and one `Arc` a layer.
+//! - **No `http::Extensions` for our own facts**: `recognise` makes a [`Call`], `auth` an
+//!   [`Authorised`] one; a layer in the wrong place does not type-check.
+//! - **A write once sent runs to its end in its own task**: hyper drops a request whose client
+//!   leaves, and the invalidation after the write would be lost.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use futures_util::future::{BoxFuture, Either, Ready, ready};
+use http::header::CONTENT_LENGTH;
+use http_body::Body;
+use tower::{Service, ServiceBuilder, ServiceExt};
+
+use crate::auth::{self, keyring::Keyring};
+use crate::cache::CacheLayer;
+use crate::call::{Authorised, Call};
+use crate::canonical::{Actor, Contract, Facts, Principal, ProblemCode, Request, Response, Tenant};
+use crate::dialect::catalog::Catalog;
+use crate::error::Error;
+use crate::limit;
+use crate::telemetry::record::Record;
+use crate::telemetry::{self, Metrics};
+use crate::translate::calls::Canonical;
+use crate::translate::{self, Answer};
+
+/// What each layer is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The dialects; replaced whole.
+    pub catalog: Arc<ArcSwap<Catalog>>,
+    /// The contract; the same for the life of the process.
+    pub contract: Arc<Contract>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Credentials.
+    pub keyring: Arc<Keyring>,
+    /// The cache's store.
+    pub cache: CacheLayer,
+    /// The rate limiter's memory.
+    pub rate: limit::RateLayer,
+    /// Of `telemetry`.
+    pub telemetry: telemetry::Params,
+    /// Of `limit`.
+    pub limit: limit::Params,
+    /// Of `translate`.
+    pub translate: Arc<translate::Params>,
+}
+
+/// What a client talks to.
+pub fn inbound<B>(
+    p: &Parts,
+    upstreams: Upstreams,
+) -> impl Service<http::Request<B>, Response = Answer, Error = Infallible, Future: Send>
++ Clone
++ Send
++ use<B>
+where
+    B: Body<Data = Bytes, Error: fmt::Display> + Send + 'static,
+{
+    // Below the seam, so that every dialect shares one entry per conversation.
+    let canonical = ServiceBuilder::new()
+        .layer(auth::visible(Arc::clone(&p.contract))) // hits included
+        .layer(telemetry::cache::layer(&p.metrics, Arc::clone(&p.contract)))
+        .layer(p.cache.clone())
+        .service(upstreams); // by tenant; asked on a miss only
+    let (params, cached) = (Arc::clone(&p.translate), canonical.clone());
+    let resolve = move |call, credential, known| {
+        look_up(Arc::clone(&params), cached.clone(), call, credential, known)
+    };
+    ServiceBuilder::new()
+        // Outermost: one id, one access line, one count per request, refusals included.
+        .layer(telemetry::layer(Arc::clone(&p.metrics), &p.telemetry))
+        // Before anything can fail: failures are written in the client's dialect.
+        .layer(translate::recognise::layer(Arc::clone(&p.catalog)))
+        // A widget must be able to read a refusal too, so it stands above `rescue`.
+        .layer(translate::cors::layer())
+        // The only place where an error becomes a response; Infallible above it.
+        .layer(translate::rescue::layer())
+        // Cheap refusals first.
+        .layer(limit::admission(&p.limit))
+        .layer(auth::layer(Arc::clone(&p.keyring), resolve))
+        // Needs the principal, so it cannot be merged with `admission`.
+        .layer(p.rate.clone())
+        // The seam. Above: a dialect. Below: canonical.
+        .layer(translate::inbound::layer(Arc::clone(&p.translate)))
+        .service(canonical)
+}
+
+/// A backend: the sandbox or a remote one. Shared, because a clone of a boxed service is a box.
+#[derive(Clone)]
+pub struct Upstream(Arc<dyn Fn(Request) -> Asking + Send + Sync>);
+
+/// A backend being asked.
+pub type Asking = BoxFuture<'static, Result<Response, Error>>;
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream").finish_non_exhaustive()
+    }
+}
+
+/// The backends, by tenant.
+#[derive(Clone, Debug)]
+pub struct Upstreams(Arc<BTreeMap<Tenant, Upstream>>);
+
+impl Upstreams {
+    /// Each tenant's backend, every call counted under its name.
+    #[must_use]
+    pub fn new(by_tenant: BTreeMap<Tenant, Upstream>) -> Self {
+        Self(Arc::new(by_tenant))
+    }
+}
+
+/// Any backend as one of [`Upstreams`], its calls counted under `name`.
+pub fn upstream<S>(p: &Parts, name: &str, service: S) -> Upstream
+where
+    S: Service<Request, Response = Response, Error = Error> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+{
+    let counted = telemetry::upstream::layer(&p.metrics, Arc::clone(&p.contract), Arc::from(name));
+    let service = ServiceBuilder::new().layer(counted).service(service);
+    Upstream(Arc::new(move |request| Box::pin(service.clone().oneshot(request))))
+}
+
+impl Service<Request> for Upstreams {
+    type Response = Response;
+    type Error = Error;
+    type Future = Either<Asking, Ready<Result<Response, Error>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        match self.0.get(&request.tenant) {
+            Some(upstream) => Either::Left(upstream.0(request)),
+            None => Either::Right(ready(Err(
+                Error::from(ProblemCode::Internal).within("a mount's tenant has no upstream")
+            ))),
+        }
+    }
+}
+
+/// A credential's look-ups, made through the same cache as everything else.
+async fn look_up<S: Canonical, B>(
+    params: Arc<translate::Params>,
+    canonical: S,
+    call: Call<B>,
+    credential: usize,
+    known: Option<Arc<Principal>>,
+) -> (Call<B>, Result<Facts, Error>) {
+    // The body is not looked at, and need not be `Sync` to be waited over.
+    let Call { head, body, catalog, claim, record, request_id } = call;
+    let call = Call { head, body: (), catalog, claim, record, request_id };
+    let known = known.as_deref();
+    let facts = match call.mounted().and_then(|(_, dialect)| dialect.credentials.get(credential)) {
+        Some(credential) => {
+            translate::credentials::facts(&call, credential, known, &params.values, &canonical)
+                .await
+        }
+        None => Err(Error::from(ProblemCode::Internal).within("a route names no credential")),
+    };
+    let Call { head, catalog, claim, record, request_id, .. } = call;
+    (Call { head, body, catalog, claim, record, request_id }, facts)
+}
+
+impl<B> limit::Subject for Call<B> {
+    fn content_length(&self) -> Option<u64> {
+        self.head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    }
+
+    fn rate_key(&self) -> Option<&Arc<str>> {
+        None
+    }
+
+    fn record(&self) -> &Record {
+        &self.record
+    }
+}
+
+impl<B> limit::Subject for Authorised<B> {
+    fn content_length(&self) -> Option<u64> {
+        self.call.content_length()
+    }
+
+    fn rate_key(&self) -> Option<&Arc<str>> {
+        // Contacts share a credential's name, but not each other's share.
+        match &self.principal.actor {
+            Actor::ContactIdentity(identity) => Some(identity),
+            _ => Some(&self.principal.name),
+        }
+    }
+
+    fn record(&self) -> &Record {
+        &self.call.record
+    }
+}
