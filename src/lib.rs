@@ -5,6 +5,7 @@ pub mod admin;
 pub mod app;
 pub mod config;
 pub mod error;
+pub mod examples;
 pub mod server;
 pub mod stack;
 // The ground: knows nothing of ours.

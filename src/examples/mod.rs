@@ -1,0 +1,195 @@
+//! The examples beside a mapping, run: what a client sends, which canonical calls that is, what the
+//! backend answers and what the client gets. They are the tests of a mapping, and need no Rust.
+//!
+//! A request goes through the real seam (`translate`) with a scripted backend below it; only the
+//! credential is taken as told. Widening is switched off: which dialects share a read is a matter of
+//! the configuration, not of one dialect.
+
+mod compare;
+mod file;
+mod script;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request};
+use http_body_util::{BodyExt, Full};
+use tower::{ServiceBuilder, ServiceExt};
+
+use crate::auth;
+use crate::call::{Authorised, Call};
+use crate::canonical::{Access, Actor, Principal, Tenant};
+use crate::dialect::Dialect;
+use crate::dialect::catalog::Catalog;
+use crate::dialect::embedded::Files;
+use crate::syntax::{Code, Diagnostic, Diagnostics, Sources, Span};
+use crate::telemetry::Traced;
+use crate::telemetry::record::Record;
+use crate::translate::{self, twin};
+
+use file::Example;
+use script::Script;
+
+/// How many examples were run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Run and come out as written.
+    pub passed: usize,
+    /// Run or unreadable, and not as written.
+    pub failed: usize,
+    /// Translations done twice, by the fast and by the reference interpreter.
+    pub compared: usize,
+}
+
+/// Runs every example of every dialect of `catalog`. What does not come out as written is an error
+/// at the line that says otherwise; a route without an example is a warning.
+pub async fn run(
+    mut catalog: Catalog,
+    files: &Files,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Count {
+    catalog.widened.clear();
+    let catalog = Arc::new(catalog);
+    let mut count = Count::default();
+    for dialect in &catalog.dialects {
+        let mut shown = BTreeSet::new();
+        let folder = format!("{}/examples/", dialect.name);
+        let paths: Vec<String> = files
+            .paths()
+            .filter(|p| p.starts_with(&folder) && p.ends_with(".yaml"))
+            .map(str::to_owned)
+            .collect();
+        for path in &paths {
+            let mut found = Diagnostics::default();
+            if let Some(example) = file::read(files, path, sources, &mut found) {
+                shown.insert(example.route.clone());
+                twin::begin();
+                one(&catalog, dialect, &example, &mut found).await;
+                let compared = twin::end();
+                count.compared += compared.runs;
+                for difference in compared.differences {
+                    found.push(Diagnostic::error(
+                        Code::ExampleMismatch,
+                        example.request_span,
+                        format!("the two interpreters disagree, which is a fault of deskbridge: {difference}"),
+                    ));
+                }
+            }
+            if found.has_errors() {
+                count.failed += 1
+            } else {
+                count.passed += 1
+            }
+            diagnostics.extend(found);
+        }
+        for route in &dialect.routes {
+            // Generated routes are shown by the contract itself.
+            let written = sources.name(route.span.source).ends_with("routes.yaml");
+            if written && !shown.contains(&*route.name) {
+                diagnostics.push(Diagnostic::warning(
+                    Code::NoExample,
+                    route.span,
+                    format!("the route `{}` has no example", route.name),
+                ));
+            }
+        }
+    }
+    count
+}
+
+async fn one(
+    catalog: &Arc<Catalog>,
+    dialect: &Arc<Dialect>,
+    example: &Example,
+    found: &mut Diagnostics,
+) {
+    let bad = |span: Span, message: String| Diagnostic::error(Code::BadExample, span, message);
+    let Some(base) = dialect.bases.first() else { return };
+    let address = format!("{base}{}", example.target);
+    let mut request = Request::builder().method(&*example.method).uri(&address);
+    for (name, value) in &example.headers {
+        request = request.header(name, value);
+    }
+    if example.json.is_some()
+        && !example.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case("content-type"))
+    {
+        request = request.header("content-type", "application/json");
+    }
+    let body = example.json.clone().unwrap_or_default();
+    let request = match request.body(Full::new(Bytes::from(body))) {
+        Ok(request) => request,
+        Err(error) => {
+            found.push(bad(example.request_span, format!("this is no request: {error}")));
+            return;
+        }
+    };
+    let recognised = catalog.recognise(&dialect.name, &example.method, request.uri().path());
+    let sight = match recognised {
+        crate::dialect::recognise::Recognition::Route { route, .. }
+            if *route.name != *example.route =>
+        {
+            found.push(bad(
+                example.request_span,
+                format!("this request is for the route `{}`, not `{}`", route.name, example.route),
+            ));
+            return;
+        }
+        crate::dialect::recognise::Recognition::Route { route, .. } => {
+            route.credential.and_then(|c| dialect.credentials.get(c)).and_then(|c| c.sight.clone())
+        }
+        _ => None,
+    };
+    let principal = Arc::new(principal(example));
+    let script = Script::new(Arc::clone(&catalog.contract), example.calls.clone());
+    let canonical = ServiceBuilder::new()
+        .layer(auth::visible(Arc::clone(&catalog.contract)))
+        .service(script.clone());
+    let seam =
+        ServiceBuilder::new().layer(translate::inbound::layer(Arc::default())).service(canonical);
+    let service = ServiceBuilder::new()
+        .layer(translate::recognise::layer(Arc::new(arc_swap::ArcSwap::new(Arc::clone(catalog)))))
+        .layer(translate::rescue::layer())
+        .service_fn(move |call: Call<Full<Bytes>>| {
+            let authorised =
+                Authorised { call, principal: Arc::clone(&principal), sight: sight.clone() };
+            seam.clone().oneshot(authorised)
+        });
+    let mut request = request;
+    request.headers_mut().insert(
+        http::header::HOST,
+        HeaderValue::from_str(&dialect.name).unwrap_or(HeaderValue::from_static("localhost")),
+    );
+    let traced = Traced {
+        request,
+        record: Record::default(),
+        request_id: HeaderValue::from_static("example"),
+    };
+    let Ok(answer) = service.oneshot(traced).await;
+    let (head, body) = answer.into_parts();
+    let Ok(body) = body.collect().await.map(|b| b.to_bytes());
+    script.finish(found);
+    compare::reply(example, head.status.as_u16(), &head.headers, &body, found);
+}
+
+fn principal(example: &Example) -> Principal {
+    let fact = |name: &str| {
+        let json = example.principal.iter().find(|(n, _)| &**n == name).map(|(_, json)| &**json)?;
+        json.strip_prefix('"')?.strip_suffix('"').map(Arc::<str>::from)
+    };
+    let kind = fact("kind").unwrap_or_else(|| Arc::from("public"));
+    let actor = match (&*kind, fact("identity"), fact("agent")) {
+        ("contact", Some(identity), _) => Actor::ContactIdentity(identity),
+        ("agent", _, Some(agent)) => Actor::Agent(agent),
+        _ => Actor::Gateway,
+    };
+    Principal {
+        tenant: Tenant(Arc::from("example")),
+        name: Arc::from("example"),
+        actor,
+        access: Access::Write,
+        act_as: false,
+        facts: example.principal.iter().map(|(n, json)| (n, json)).collect(),
+    }
+}
