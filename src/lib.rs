@@ -3,6 +3,7 @@
 // The edge.
 pub mod admin;
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod error;
 pub mod examples;

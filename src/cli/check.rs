@@ -1,0 +1,79 @@
+//! `check [DIR]`
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::app;
+use crate::cli::args::{Check, Report};
+use crate::cli::{Console, Exit};
+use crate::dialect::catalog::Catalog;
+use crate::examples::{self, Count};
+use crate::syntax::{Diagnostics, Severity, Sources};
+
+pub(super) fn run(args: &Check, console: &mut Console<'_>) -> Exit {
+    let report = match check(args.dir.as_deref()) {
+        Ok(report) => report,
+        Err(message) => {
+            console.complain(&format!("error: {message}\n"));
+            return Exit::Usage;
+        }
+    };
+    let count = |severity| report.diagnostics.iter().filter(|d| d.severity == severity).count();
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    match args.format {
+        Report::Json => {
+            let text = json!({
+                "ok": errors == 0,
+                "dialects": report.dialects,
+                "routes": report.routes,
+                "examples": { "passed": report.examples.passed, "failed": report.examples.failed },
+                "compared": report.examples.compared,
+                "problems": report.diagnostics.to_json(&report.sources),
+            });
+            console.say(&format!("{text:#}\n"));
+        }
+        Report::Text => {
+            if !report.diagnostics.is_empty() {
+                let text = report.diagnostics.render(&report.sources, console.colour);
+                console.complain(&format!("{text}\n\n"));
+            }
+            console.say(&format!(
+                "{}: {} dialects, {} routes; {} of {} examples pass, \
+                 {} translations compared with the reference; {errors} errors, {warnings} warnings\n",
+                if errors == 0 { "ok" } else { "not ok" },
+                report.dialects,
+                report.routes,
+                report.examples.passed,
+                report.examples.passed + report.examples.failed,
+                report.examples.compared,
+            ));
+        }
+    }
+    if errors == 0 { Exit::Done } else { Exit::Problems }
+}
+
+struct Outcome {
+    diagnostics: Diagnostics,
+    sources: Sources,
+    dialects: usize,
+    routes: usize,
+    examples: Count,
+}
+
+/// Loads everything and runs the examples; examples wait until everything loads.
+fn check(dir: Option<&Path>) -> Result<Outcome, String> {
+    let files = app::files(dir).map_err(|e| e.to_string())?;
+    let mut sources = Sources::default();
+    let (catalog, mut diagnostics) = Catalog::load_all(&files, &mut sources);
+    let mut outcome = (files.dialects().len(), 0, Count::default());
+    if let Some(catalog) = catalog {
+        outcome.1 = catalog.routes().count();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|e| format!("the runtime does not start: {e}"))?;
+        outcome.2 =
+            runtime.block_on(examples::run(catalog, &files, &mut sources, &mut diagnostics));
+    }
+    let (dialects, routes, examples) = outcome;
+    Ok(Outcome { diagnostics, sources, dialects, routes, examples })
+}
