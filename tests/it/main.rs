@@ -1,0 +1,34 @@
+//! Integration tests: one binary, real servers on real sockets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "what the tests share panics for them: a test that cannot go on has failed"
+)]
+#![allow(clippy::type_complexity, reason = "tables of cases are lists of tuples")]
+
+mod support;
+
+mod cache; // one entry for every dialect, nothing old, nothing of somebody else's
+mod cli; // every command of the shipped binary
+mod contract_is_data; // a field and an operation are added without Rust
+mod contributing; // what CONTRIBUTING.md promises, done
+mod deploy; // what deploy/ ships is what the program reads
+mod details; // one conversation, as the published documents show it
+mod errors; // what a client may get wrong
+mod examples; // the examples beside the embedded mappings
+mod failures; // what the backend may get wrong
+mod generated; // pages that the program writes: are they as it would write them now?
+mod interpreters; // the fast and the slow interpreter, over every shipped program
+mod manners; // HTTP as it should be, and habits of the dialects
+mod messages; // what one dialect writes the others show
+mod metrics; // what operators see, and nothing of what clients send
+mod pages; // what pages say is there
+mod shutdown; // whoever was let in is answered
+mod tidy; // the architecture: who imports whom, file sizes, words that may not stand in the code
+mod trust; // a backend that answers about somebody else
+mod two_processes; // a gateway in front of a gateway answers as one
+mod two_way; // what is read back says the same again

@@ -1,0 +1,96 @@
+//! A backend that answers about somebody else: nobody sees it who may not.
+
+use http::Method;
+use serde_json::json;
+
+use crate::cache::set_up;
+use crate::support::backend::with;
+use crate::support::client::Answer;
+use crate::support::desk::{self, ACCOUNT, AGENT, CANONICAL, MESSAGES, NONE, PUBLIC};
+
+#[tokio::test]
+async fn somebody_elses_conversation_is_not_there_for_a_contact_on_a_miss_and_on_a_hit() {
+    let (backend, gateway, client) = set_up().await;
+    let foreign = with(desk::conversation(), "/contact_identity_id", json!("idn_other"));
+    desk::show(&backend, &foreign);
+    let unseen = [("dialect", "public-inbox"), ("kind", "unseen")];
+    let count = async || gateway.metric("deskbridge_mapping_events_total", &unseen).await;
+    let refused = client.get(PUBLIC, NONE).await.expect(404);
+    assert!(!String::from_utf8_lossy(&refused.body).contains("Mira"), "{refused:?}");
+    assert!((count().await - 1.0).abs() < 0.1, "on a miss");
+    let agent = client.get(ACCOUNT, AGENT).await.expect(200);
+    assert!(agent.header("cache-status").starts_with("deskbridge; hit"), "{agent:?}");
+    let again = client.get(PUBLIC, NONE).await.expect(404);
+    assert_eq!(again.body, refused.body);
+    assert!((count().await - 2.0).abs() < 0.1, "on a hit");
+    assert_eq!(desk::reads(&backend), 1);
+    // It looks as if there were none.
+    let none = client.get(&PUBLIC.replace("418", "7"), NONE).await.expect(404);
+    let of = |answer: &Answer| {
+        let mut headers = answer.headers.clone();
+        headers.remove("date");
+        headers.remove("x-request-id");
+        headers
+    };
+    assert_eq!((of(&none), &none.body), (of(&again), &again.body));
+    assert_eq!(of(&none), of(&refused));
+    // The thread of it is not there either, nor can it be written to.
+    client.get(&format!("{PUBLIC}/messages"), NONE).await.expect(404);
+    client
+        .json(Method::POST, &format!("{PUBLIC}/messages"), NONE, &json!({ "content": "x" }))
+        .await
+        .expect(404);
+    client
+        .json(Method::POST, &format!("{PUBLIC}/toggle_status"), NONE, &json!({}))
+        .await
+        .expect(404);
+    assert_eq!(
+        backend.count(&Method::POST, MESSAGES) + backend.count(&Method::PATCH, CANONICAL),
+        0
+    );
+}
+
+#[tokio::test]
+async fn rows_that_a_contact_may_not_see_are_left_out_and_counted() {
+    let (backend, gateway, client) = set_up().await;
+    // Asked for public messages, it answers with an internal one, a note and an activity, too.
+    let rows = [5014, 5005, 5004, 5003, 5001].map(desk::message);
+    backend.tell(Method::GET, MESSAGES, 200, desk::page(&rows));
+    let unseen = [("dialect", "public-inbox"), ("kind", "unseen")];
+    let counted = async || gateway.metric("deskbridge_mapping_events_total", &unseen).await;
+    let path = format!("{PUBLIC}/messages");
+    for (turn, so_far) in [("miss", 3.0), ("hit", 6.0)] {
+        let answer = client.get(&path, NONE).await.expect(200).value();
+        let ids = answer.as_array().unwrap().iter().map(|m| m["id"].as_u64().unwrap());
+        assert_eq!(ids.collect::<Vec<_>>(), [5001, 5003], "{turn}");
+        let found = counted().await;
+        assert!((found - so_far).abs() < 0.1, "{turn}: {found}");
+    }
+    assert_eq!(backend.count(&Method::GET, MESSAGES), 1);
+    // That notes are not shown to contacts is nothing to count: the gateway asked for them itself.
+    let shown = client.get(PUBLIC, NONE).await.expect(200);
+    for hidden in ["Between us.", "good customer", "self-assigned"] {
+        assert!(!String::from_utf8_lossy(&shown.body).contains(hidden), "{hidden}");
+    }
+    assert!((counted().await - 6.0).abs() < 0.1);
+}
+
+#[tokio::test]
+async fn a_row_of_another_conversation_is_left_out() {
+    let (backend, gateway, client) = set_up().await;
+    let mut foreign = desk::message(5003);
+    foreign["conversation_id"] = json!("cnv_other");
+    backend.tell(Method::GET, MESSAGES, 200, desk::page(&[foreign, desk::message(5001)]));
+    let answer = client.get(&format!("{PUBLIC}/messages"), NONE).await.expect(200).value();
+    assert!(answer.as_array().is_some_and(|a| a.len() == 1) && answer[0]["id"] == 5001);
+    let unseen = gateway.metric("deskbridge_mapping_events_total", &[("kind", "unseen")]).await;
+    assert!((unseen - 1.0).abs() < 0.1, "{unseen}");
+}
+
+#[tokio::test]
+async fn a_backend_that_finds_somebody_else_makes_nobody_somebody_else() {
+    let (backend, _gateway, client) = set_up().await;
+    desk::know(&backend, "somebody-else");
+    client.get(PUBLIC, NONE).await.expect(404);
+    assert_eq!(desk::reads(&backend), 0);
+}
