@@ -1,0 +1,36 @@
+# The few commands by name. Plain `make` lists them.
+
+CARGO ?= cargo
+export DESKBRIDGE_REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-tools lint doc bench fuzz generate
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+run: ## start the gateway on the embedded sandbox
+	$(CARGO) run --locked --quiet -- serve
+
+test: ## run every test; needs nothing but Rust, make and a C compiler
+	$(CARGO) test --locked
+
+test-tools: ## checks by outside tools (promtool, openapi-spec-validator)
+	./tests/tools/run
+
+lint: ## format, clippy and rustdoc, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+
+doc: ## build the documentation of the code
+	$(CARGO) doc --locked --no-deps --document-private-items
+
+bench: ## measure the translator against reading the JSON once
+	$(CARGO) bench --locked
+
+fuzz: ## fuzz the JSON scanner, places and mapping files for a minute each
+	./fuzz/run
+
+generate: ## rewrite the generated pages under docs/
+	UPDATE=1 $(CARGO) test --locked --test it generated
