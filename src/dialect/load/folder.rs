@@ -8,7 +8,7 @@ use crate::syntax::{Code, Diagnostic, Diagnostics, Node, Sources, Span, closest}
 use crate::dialect::embedded::Files;
 
 /// What a dialect's folder may hold beside `examples/` and what is no YAML.
-const KINDS: [&str; 4] = ["dialect", "records", "enums", "routes"];
+const KINDS: [&str; 5] = ["dialect", "records", "enums", "routes", "documented"];
 
 /// A folder; of each kind of file, its parsed documents.
 #[derive(Debug, Default)]
@@ -102,7 +102,7 @@ fn strangers(files: &Files, name: &str, sources: &mut Sources, diagnostics: &mut
         );
         let near = closest(first, KINDS).map(|k| format!("did you mean `{k}.yaml`?"));
         diagnostics.push(problem.help(near.unwrap_or_else(|| {
-            "a dialect has dialect.yaml, records.yaml, enums.yaml and routes.yaml, or folders of these names".into()
+            "a dialect has dialect.yaml, records.yaml, enums.yaml, routes.yaml and documented.yaml; the middle three may be folders".into()
         })));
     }
 }
