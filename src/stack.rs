@@ -164,19 +164,8 @@ async fn look_up<S: Canonical, B>(
     credential: usize,
     known: Option<Arc<Principal>>,
 ) -> (Call<B>, Result<Facts, Error>) {
-    // The body is not looked at, and need not be `Sync` to be waited over.
-    let Call { head, body, catalog, claim, record, request_id } = call;
-    let call = Call { head, body: (), catalog, claim, record, request_id };
     let known = known.as_deref();
-    let facts = match call.mounted().and_then(|(_, dialect)| dialect.credentials.get(credential)) {
-        Some(credential) => {
-            translate::credentials::facts(&call, credential, known, &params.values, &canonical)
-                .await
-        }
-        None => Err(Error::from(ProblemCode::Internal).within("a route names no credential")),
-    };
-    let Call { head, catalog, claim, record, request_id, .. } = call;
-    (Call { head, body, catalog, claim, record, request_id }, facts)
+    translate::credentials::look_up(&params.values, &canonical, call, credential, known).await
 }
 
 impl<B> limit::Subject for Call<B> {

@@ -12,7 +12,10 @@ use crate::syntax::{Code, Diagnostic, Diagnostics, Fields, Node, Sources, Span, 
 pub(super) struct Example {
     /// The route it is about.
     pub(super) route: String,
-    /// Facts of the principal: name and JSON text.
+    /// The credential is looked up as it is in earnest; else the principal is taken as told.
+    pub(super) credential: bool,
+    /// Facts of the principal: name and JSON text. Where the credential is looked up, of whom the
+    /// secret `example` stands for.
     pub(super) principal: Vec<(Box<str>, Box<str>)>,
     pub(super) method: String,
     /// Path and query, below the dialect's root.
@@ -93,6 +96,7 @@ impl Reader<'_> {
         let mut f = Fields::of(node, "an example", self.diagnostics)?;
         let route = f.required("route").and_then(Node::as_text);
         let _ = (f.get("about"), f.get("source"), f.get("decodes"), f.get("why"));
+        let credential = f.get("credential");
         let principal = f.map("principal").unwrap_or_default();
         let principal = principal
             .iter()
@@ -100,6 +104,10 @@ impl Reader<'_> {
             .collect();
         let (request, calls, reply) = (f.required("request"), f.list("calls"), f.required("reply"));
         f.finish();
+        if let Some(other) = credential.filter(|n| n.as_text() != Some("run")) {
+            self.bad(other.span, "`credential` is `run`, or left out: the principal is as told");
+            return None;
+        }
         let (request, reply) = (request?, reply?);
         let (line, headers, json) = self.request(request)?;
         let Some((method, target)) = line.split_once(' ') else {
@@ -129,6 +137,7 @@ impl Reader<'_> {
         };
         Some(Example {
             route: route?.to_owned(),
+            credential: credential.is_some(),
             principal,
             method: method.to_owned(),
             target: target.trim().to_owned(),

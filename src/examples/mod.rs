@@ -1,8 +1,8 @@
 //! The examples beside a mapping, run: what a client sends, which canonical calls that is, what the
 //! backend answers and what the client gets. They are the tests of a mapping, and need no Rust.
 //!
-//! A request goes through the real seam (`translate`) with a scripted backend below it; only the
-//! credential is taken as told. Widening is switched off: which dialects share a read is a matter of
+//! A request goes through the real seam (`translate`) with a scripted backend below it; the
+//! credential is taken as told, or (`credential: run`) looked up as it is in earnest. Widening is switched off: which dialects share a read is a matter of
 //! the configuration, not of one dialect.
 
 mod compare;
@@ -18,6 +18,7 @@ use http_body_util::{BodyExt, Full};
 use tower::{ServiceBuilder, ServiceExt};
 
 use crate::auth;
+use crate::auth::keyring::{self, Keyring};
 use crate::call::{Authorised, Call};
 use crate::canonical::{Access, Actor, Principal, Tenant};
 use crate::dialect::Dialect;
@@ -141,20 +142,38 @@ async fn one(
         }
         _ => None,
     };
-    let principal = Arc::new(principal(example));
+    let mount = catalog.mounts.iter().find(|m| *m.host == *dialect.name);
+    let tenant = mount.map_or_else(|| Tenant(Arc::from("example")), |m| m.tenant.clone());
+    let principal = Arc::new(principal(example, tenant));
+    let keyring = Arc::new(Keyring::new(&[key(example, &principal)]));
     let script = Script::new(Arc::clone(&catalog.contract), example.calls.clone());
     let canonical = ServiceBuilder::new()
         .layer(auth::visible(Arc::clone(&catalog.contract)))
         .service(script.clone());
+    let looked_up = canonical.clone();
+    let resolve = move |call, credential, known: Option<Arc<Principal>>| {
+        let canonical = looked_up.clone();
+        async move {
+            let known = known.as_deref();
+            translate::credentials::look_up(&[], &canonical, call, credential, known).await
+        }
+    };
     let seam =
         ServiceBuilder::new().layer(translate::inbound::layer(Arc::default())).service(canonical);
+    let checked = ServiceBuilder::new().layer(auth::layer(keyring, resolve)).service(seam.clone());
+    let told = !example.credential;
     let service = ServiceBuilder::new()
         .layer(translate::recognise::layer(Arc::new(arc_swap::ArcSwap::new(Arc::clone(catalog)))))
         .layer(translate::rescue::layer())
         .service_fn(move |call: Call<Full<Bytes>>| {
-            let authorised =
-                Authorised { call, principal: Arc::clone(&principal), sight: sight.clone() };
-            seam.clone().oneshot(authorised)
+            let (principal, sight) = (Arc::clone(&principal), sight.clone());
+            let (seam, checked) = (seam.clone(), checked.clone());
+            async move {
+                match told {
+                    true => seam.oneshot(Authorised { call, principal, sight }).await,
+                    false => checked.oneshot(call).await,
+                }
+            }
         });
     let mut request = request;
     request.headers_mut().insert(
@@ -173,11 +192,30 @@ async fn one(
     compare::reply(example, head.status.as_u16(), &head.headers, &body, found);
 }
 
-fn principal(example: &Example) -> Principal {
-    let fact = |name: &str| {
-        let json = example.principal.iter().find(|(n, _)| &**n == name).map(|(_, json)| &**json)?;
-        json.strip_prefix('"')?.strip_suffix('"').map(Arc::<str>::from)
-    };
+/// What a client sends to be the example's principal.
+const SECRET: &str = "example";
+
+/// The one credential there is, where credentials are looked up.
+fn key(example: &Example, principal: &Principal) -> keyring::Credential {
+    keyring::Credential {
+        name: Arc::clone(&principal.name),
+        secret: SECRET.into(),
+        tenant: principal.tenant.clone(),
+        account: fact(example, "account").map(Box::from),
+        actor: principal.actor.clone(),
+        dialects: Vec::new(),
+        access: Access::Write,
+        act_as: false,
+    }
+}
+
+fn fact<'e>(example: &'e Example, name: &str) -> Option<&'e str> {
+    let json = example.principal.iter().find(|(n, _)| &**n == name).map(|(_, json)| &**json)?;
+    json.strip_prefix('"')?.strip_suffix('"')
+}
+
+fn principal(example: &Example, tenant: Tenant) -> Principal {
+    let fact = |name: &str| fact(example, name).map(Arc::<str>::from);
     let kind = fact("kind").unwrap_or_else(|| Arc::from("public"));
     let actor = match (&*kind, fact("identity"), fact("agent")) {
         ("contact", Some(identity), _) => Actor::ContactIdentity(identity),
@@ -185,7 +223,7 @@ fn principal(example: &Example) -> Principal {
         _ => Actor::Gateway,
     };
     Principal {
-        tenant: Tenant(Arc::from("example")),
+        tenant,
         name: Arc::from("example"),
         actor,
         access: Access::Write,

@@ -16,11 +16,30 @@ use super::inputs::Values;
 use super::problems;
 use super::scratch::{Buffer, translate};
 
+/// What the credential at an index of the call's dialect gives; the call comes back with it. The body
+/// is not looked at, and need not be `Sync` to be waited over.
+pub async fn look_up<B, S: Canonical>(
+    config: &[(Box<str>, Box<str>)],
+    canonical: &S,
+    call: Call<B>,
+    credential: usize,
+    known: Option<&Principal>,
+) -> (Call<B>, Result<Facts, Error>) {
+    let Call { head, body, catalog, claim, record, request_id } = call;
+    let call = Call { head, body: (), catalog, claim, record, request_id };
+    let facts = match call.mounted().and_then(|(_, dialect)| dialect.credentials.get(credential)) {
+        Some(credential) => facts(&call, credential, known, config, canonical).await,
+        None => Err(Error::from(ProblemCode::Internal).within("a route names no credential")),
+    };
+    let Call { head, catalog, claim, record, request_id, .. } = call;
+    (Call { head, body, catalog, claim, record, request_id }, facts)
+}
+
 /// Makes the look-ups of a credential and reads what it yields. `known` is what the keyring knows.
 ///
 /// # Errors
 /// The credential's own refusal when a look-up finds nothing; a look-up's failure as it is.
-pub async fn facts<B, S: Canonical>(
+async fn facts<B, S: Canonical>(
     call: &Call<B>,
     credential: &Credential,
     known: Option<&Principal>,
