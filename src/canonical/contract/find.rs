@@ -69,6 +69,30 @@ impl Contract {
         of.iter().copied().find(|id| self.discriminators(*id).iter().any(|w| &**w == word))
     }
 
+    /// The alternative of a union whose own required member is among the names; for unions whose
+    /// alternatives have no member `type`.
+    #[must_use]
+    pub fn alternative_with<'a>(
+        &self,
+        union: SchemaId,
+        mut names: impl Iterator<Item = std::borrow::Cow<'a, str>>,
+    ) -> Option<SchemaId> {
+        let Kind::Union(of) = &self.schema(union).kind else { return None };
+        names.find_map(|name| {
+            let told = |index: &usize| self.own_members(of, *index).any(|own| own == name);
+            (0..of.len()).find(told).and_then(|index| of.get(index).copied())
+        })
+    }
+
+    /// The members by which an alternative of a union without `type` is told from the others.
+    pub fn own_members<'c>(
+        &'c self,
+        of: &'c [SchemaId],
+        index: usize,
+    ) -> impl Iterator<Item = &'c str> {
+        own_members(|id| self.properties(id), of, index)
+    }
+
     /// What the member `type` of an alternative of a union may be.
     #[must_use]
     pub fn discriminators(&self, alternative: SchemaId) -> &[Box<str>] {
@@ -90,6 +114,19 @@ impl Contract {
     pub fn digest(&self) -> &str {
         &self.digest
     }
+}
+
+/// Required members of the alternative at `index` that no other alternative knows.
+pub(super) fn own_members<'c>(
+    members: impl Fn(SchemaId) -> &'c [Property] + Copy + 'c,
+    of: &'c [SchemaId],
+    index: usize,
+) -> impl Iterator<Item = &'c str> {
+    let own = of.get(index).map_or(&[][..], |id| members(*id));
+    own.iter().filter(|p| p.required).map(|p| &*p.name).filter(move |name| {
+        let others = of.iter().enumerate().filter(|(other, _)| *other != index);
+        !others.flat_map(|(_, id)| members(*id)).any(|p| &*p.name == *name)
+    })
 }
 
 impl Operation {

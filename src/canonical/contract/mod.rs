@@ -188,7 +188,8 @@ pub enum Kind {
         /// Fewest members.
         min_properties: u32,
     },
-    /// One of several objects, told apart by the constant of their member `type`.
+    /// One of several objects, told apart by the constant of their member `type` or, where none has
+    /// one, by a required member that only one of them knows.
     Union(Vec<SchemaId>),
     /// One of several objects without a common discriminator, or of several simple types. Empty:
     /// any JSON value.

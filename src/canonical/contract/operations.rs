@@ -168,7 +168,9 @@ impl<'n> Reader<'n, '_> {
             }
             _ => false,
         };
-        let default = written.get("default").and_then(on_the_wire);
+        let said =
+            written.get("default").or_else(|| self.follow(written, "schemas")?.get("default"));
+        let default = said.and_then(on_the_wire);
         Some(Parameter { name: name.into(), location, required, schema, list, explode, default })
     }
 

@@ -1,7 +1,7 @@
 //! Schemas: the subset of JSON Schema 2020-12 that the contract is written in.
 
 use super::load::{DOCUMENTATION, Reader};
-use super::{Additional, Kind, Schema, SchemaId, StringKind};
+use super::{Additional, Kind, Property, Schema, SchemaId, StringKind, find};
 use crate::syntax::fields::wrong_type;
 use crate::syntax::{Code, Diagnostic, Fields, Node, Value, closest};
 
@@ -18,6 +18,10 @@ const SCHEMA_DOCUMENTATION: [&str; 7] = [
 
 /// Keys of ours; they stand on a property, beside its schema.
 const PROPERTY_KEYS: [&str; 3] = ["x-include", "x-ref", "x-gateway"];
+
+/// Why an alternative of `oneOf` is refused.
+const UNTOLD: &str = "an alternative of `oneOf` is an object that requires a member `type` with \
+    listed values or, where none has a `type`, a member that no other alternative knows";
 
 /// What `type` says.
 #[derive(Default)]
@@ -369,24 +373,28 @@ impl<'n> Reader<'n, '_> {
         }
     }
 
-    /// Every alternative is an object with a required `type`, and no word of it is in two.
+    /// Every alternative can be told: by the words of a required `type`, no word in two of them, or,
+    /// where none has a `type`, by a required member that no other one knows.
     fn check_union(&mut self, id: SchemaId, node: &'n Node) {
         let Some(Schema { kind: Kind::Union(of), .. }) = self.schemas.get(id.0 as usize) else {
             return;
         };
+        let of = of.clone();
+        let places = node.get("oneOf").and_then(Node::as_list).unwrap_or_default();
+        if of.iter().all(|one| self.type_words(*one).is_empty()) {
+            for (index, at) in places.iter().enumerate() {
+                let own = find::own_members(|id| self.members(id), &of, index).next().is_some();
+                if !own {
+                    self.error(Code::Contract, at, UNTOLD);
+                }
+            }
+            return;
+        }
         let mut seen: Vec<Box<str>> = Vec::new();
-        for (alternative, at) in of
-            .clone()
-            .into_iter()
-            .zip(node.get("oneOf").and_then(Node::as_list).unwrap_or_default())
-        {
+        for (alternative, at) in of.into_iter().zip(places) {
             let words = self.type_words(alternative);
             if words.is_empty() {
-                self.error(
-                    Code::Contract,
-                    at,
-                    "an alternative of `oneOf` is an object that requires a member `type` with listed values",
-                );
+                self.error(Code::Contract, at, UNTOLD);
             }
             for word in words {
                 if seen.contains(&word) {
@@ -398,6 +406,13 @@ impl<'n> Reader<'n, '_> {
                 }
                 seen.push(word);
             }
+        }
+    }
+
+    fn members(&self, id: SchemaId) -> &[Property] {
+        match self.schemas.get(id.0 as usize).map(|s| &s.kind) {
+            Some(Kind::Object { properties, .. }) => properties,
+            _ => &[],
         }
     }
 

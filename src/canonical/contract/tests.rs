@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use super::*;
@@ -35,11 +35,51 @@ fn the_contract_loads_and_lists_what_is_served() {
         names,
         [
             "resolve.inbox",
+            "contacts.list",
+            "contacts.create",
+            "contacts.search",
+            "contacts.get",
+            "contacts.update",
+            "contacts.delete",
+            "contacts.merge",
+            "contacts.labels.list",
+            "contacts.labels.replace",
+            "identities.list",
+            "identities.create",
             "identities.find",
+            "identities.get",
+            "conversations.list",
+            "conversations.create",
+            "conversations.search",
+            "conversations.counts",
             "conversations.get",
             "conversations.update",
+            "conversations.delete",
+            "conversations.labels.list",
+            "conversations.labels.replace",
+            "conversations.labels.change",
+            "conversations.typing",
+            "conversations.seen",
             "messages.list",
             "messages.create",
+            "messages.get",
+            "messages.update",
+            "messages.delete",
+            "messages.reactions.set",
+            "notes.list",
+            "notes.create",
+            "notes.get",
+            "notes.update",
+            "notes.delete",
+            "inboxes.list",
+            "inboxes.get",
+            "agents.list",
+            "agents.get",
+            "teams.list",
+            "teams.get",
+            "labels.list",
+            "labels.get",
+            "attachments.upload",
             "attachments.content",
         ]
     );
@@ -150,55 +190,106 @@ fn reach(contract: &Contract, id: SchemaId, seen: &mut BTreeSet<SchemaId>) {
     }
 }
 
+/// The resources an answer is made of: itself, and the elements of a page.
+fn tops(contract: &Contract, answer: SchemaId) -> Vec<SchemaId> {
+    let mut tops = vec![answer];
+    if let Some(data) = contract.property(answer, "data")
+        && let Kind::List { items, .. } = contract.schema(data.schema).kind
+    {
+        tops.push(items);
+    }
+    tops
+}
+
+/// What is embedded in the resources, and in what is embedded there.
+fn embedded_names(contract: &Contract, of: Vec<SchemaId>) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    let mut open = of;
+    while let Some(id) = open.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        for property in contract.properties(id) {
+            let Some(name) = &property.include else { continue };
+            names.insert(&**name);
+            open.push(match contract.schema(property.schema).kind {
+                Kind::List { items, .. } => items,
+                _ => property.schema,
+            });
+        }
+    }
+    names
+}
+
 #[test]
-fn every_schema_is_used_and_every_embedded_property_can_be_asked_for() {
+fn every_embedded_property_can_be_asked_for() {
+    let contract = embedded();
+    let mut askable: BTreeMap<SchemaId, BTreeSet<&str>> = BTreeMap::new();
+    for operation in contract.operations() {
+        let Some(answer) = operation.answer else { continue };
+        let include = operation.parameters.iter().find(|p| &*p.name == "include");
+        let words = include.map_or(&[][..], |p| match contract.schema(p.schema).kind {
+            Kind::List { items, .. } => contract.words(items),
+            _ => &[],
+        });
+        let tops = tops(&contract, answer);
+        for id in &tops {
+            askable.entry(*id).or_default().extend(words.iter().map(|w| &**w));
+        }
+        let names = embedded_names(&contract, tops);
+        for word in words {
+            assert!(names.contains(&**word), "{}: nothing is embedded for {word}", operation.name);
+        }
+    }
+    for (id, words) in askable {
+        for property in contract.properties(id) {
+            if let Some(name) = &property.include {
+                let of = contract.schema(id).name.as_deref();
+                assert!(words.contains(&**name), "{of:?}: no operation has include={name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_schema_is_used() {
     let contract = embedded();
     let mut seen = BTreeSet::new();
     for operation in contract.operations() {
         let roots = operation.answer.into_iter().chain(operation.body.iter().map(|b| b.schema));
-        let mut own = BTreeSet::new();
         for id in roots.chain(operation.parameters.iter().map(|p| p.schema)) {
-            reach(&contract, id, &mut own);
+            reach(&contract, id, &mut seen);
         }
-        if let Some(answer) = operation.answer {
-            // What stands directly in the answer, or in the elements of a page.
-            let mut tops = vec![answer];
-            if let Some(data) = contract.property(answer, "data")
-                && let Kind::List { items, .. } = contract.schema(data.schema).kind
-            {
-                tops.push(items);
-            }
-            let include = operation.parameters.iter().find(|p| &*p.name == "include");
-            let words = include.map_or(&[][..], |p| match contract.schema(p.schema).kind {
-                Kind::List { items, .. } => contract.words(items),
-                _ => &[],
-            });
-            let properties = || tops.iter().flat_map(|id| contract.properties(*id));
-            for property in properties() {
-                if let Some(name) = &property.include {
-                    assert!(words.contains(name), "{}: include={name}", operation.name);
-                }
-            }
-            for word in words {
-                assert!(
-                    properties().any(|p| p.include.as_ref() == Some(word)),
-                    "{}: nothing is embedded for include={word}",
-                    operation.name
-                );
-            }
-        }
-        seen.extend(own);
     }
     reach(&contract, contract.schema_named("Problem").unwrap(), &mut seen);
     let named: BTreeSet<&str> =
         seen.iter().filter_map(|id| contract.schema(*id).name.as_deref()).collect();
     let unused: Vec<&str> = contract
         .schema_names()
-        // A nullable copy is a use of what it copies.
+        // A nullable copy is a use of what it copies; what stands only in `allOf` is no type.
         .filter(|name| !named.contains(name) && !named.contains(&*format!("Nullable{name}")))
-        .filter(|name| *name != "Resource")
+        .filter(|name| !["Resource", "ContactFields"].contains(name))
         .collect();
     assert_eq!(unused, Vec::<&str>::new());
+}
+
+#[test]
+fn alternatives_without_a_type_are_told_apart_by_their_own_members() {
+    let contract = embedded();
+    let filter = contract.schema_named("Filter").unwrap();
+    let of = |name: &'static str| {
+        let found = contract.alternative_with(filter, std::iter::once(name.into()));
+        found.and_then(|id| contract.schema(id).name.as_deref())
+    };
+    assert_eq!(of("op"), Some("FilterGroup"));
+    assert_eq!(of("cmp"), Some("FilterField"));
+    // Nothing is told by what is not required, or by what no alternative has.
+    assert_eq!((of("value"), of("where")), (None, None));
+    // A default that stands in the schema a parameter refers to is the parameter's.
+    let list = contract.get(contract.operation("conversations.list").unwrap());
+    let sort = &list.parameters[usize::from(list.parameter("sort").unwrap())];
+    assert_eq!(sort.default.as_deref(), Some("-last_activity_at"));
 }
 
 /// Numbers beside references: whatever has `x_id` has `x_number`, unless nothing numbers it.
@@ -213,8 +304,10 @@ fn references_have_their_number_beside_them() {
         "source_id",
         "content_id",
     ];
-    for name in contract.schema_names().filter(|n| !n.ends_with("Update") && !n.ends_with("Create"))
-    {
+    // A request names by the id alone.
+    let requests = ["Create", "Update", "Merge", "Mark", "Fields"];
+    let answers = |name: &&str| !requests.iter().any(|end| name.ends_with(end));
+    for name in contract.schema_names().filter(answers) {
         let properties = contract.properties(contract.schema_named(name).unwrap());
         for property in properties {
             if let Some(stem) = property.name.strip_suffix("_id")
@@ -282,6 +375,7 @@ fn a_broken_document_is_explained() {
             "did you mean `string`?",
         ),
         ("{identifier}:", "{identifer}:", "E0504", "{identifer}"),
+        ("required: [field, cmp]", "minProperties: 1", "E0201", "no other alternative knows"),
         ("pattern: '^[A-Za-z0-9_-]{1,255}$'", "pattern: '^[A-Za-z'", "E0201", "regular expression"),
         ("openapi: 3.1.0", "openapi: 3.0.3", "E0201", "3.1"),
         (

@@ -304,11 +304,14 @@ impl<'j> Judge<'_, 'j, '_> {
     }
 
     fn union(&mut self, id: SchemaId, of: &[SchemaId], token: &'j str) {
+        let contract = self.contract;
+        if of.iter().all(|one| contract.discriminators(*one).is_empty()) {
+            return self.untyped_union(id, of, token);
+        }
         let Some((name, word)) = walk::members(token).find(|(name, _)| json::eq(name, "type"))
         else {
             return self.fault_at(Step::Missing("type".into()), "required", "must be there");
         };
-        let contract = self.contract;
         if json::kind(word) != Is::String {
             return self.fault_at(Step::Member(name), "wrong_type", "must be text");
         }
@@ -319,6 +322,20 @@ impl<'j> Judge<'_, 'j, '_> {
                 let words: Vec<&str> =
                     of.iter().flat_map(|id| contract.discriminators(*id)).map(|w| &**w).collect();
                 self.fault_at(Step::Member(name), "invalid", text::one_of(&words, &word));
+            }
+        }
+    }
+
+    /// A union whose alternatives are told apart by their own members.
+    fn untyped_union(&mut self, id: SchemaId, of: &[SchemaId], token: &'j str) {
+        let names = walk::members(token).map(|(name, _)| json::decode(name));
+        match self.contract.alternative_with(id, names) {
+            Some(alternative) => self.value(alternative, token),
+            None => {
+                let own = |index| self.contract.own_members(of, index).next();
+                let all: Vec<String> =
+                    (0..of.len()).filter_map(own).map(|name| format!("`{name}`")).collect();
+                self.fault("required", format!("must have {}", all.join(" or ")));
             }
         }
     }

@@ -49,7 +49,7 @@ async fn the_five_are_as_described() {
 /// words of systems that these conversations never were in.
 #[tokio::test]
 async fn conversations_1_and_2_leave_no_member_empty() {
-    const WITHOUT: [&str; 17] = [
+    const WITHOUT: [&str; 19] = [
         "snooze",
         "resolved_at",
         "closed_at",
@@ -58,6 +58,8 @@ async fn conversations_1_and_2_leave_no_member_empty() {
         "bot_number",
         "merged_into_id",
         "merged_into_number",
+        "merged_from_id",
+        "merged_from_number",
         "email",
         "edited_at",
         "scheduled_for",

@@ -44,7 +44,7 @@ pub(crate) fn message(number: u64) -> Value {
 
 /// A page of messages.
 pub(crate) fn page(messages: &[Value]) -> String {
-    json!({ "data": messages, "page": { "next": null, "prev": null, "limit": 20 } }).to_string()
+    json!({ "data": messages, "page": { "next": null, "prev": null, "limit": 20, "number": null, "total": null } }).to_string()
 }
 
 /// Makes the backend answer every question for an identity with the one of this source id.
@@ -53,7 +53,7 @@ pub(crate) fn know(backend: &Backend, source: &str) {
     let mut identity = conversation["contact_identity"].clone();
     identity["source_id"] = json!(source);
     identity["inbox_id"] = conversation["inbox_id"].clone();
-    let page = json!({ "next": null, "prev": null, "limit": 1 });
+    let page = json!({ "next": null, "prev": null, "limit": 1, "number": null, "total": null });
     let identities = json!({ "data": [identity], "page": page });
     backend.tell(Method::GET, "/v1/accounts/1/identities", 200, identities.to_string());
 }
