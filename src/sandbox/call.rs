@@ -3,13 +3,16 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::canonical::contract::{Operation, SchemaId};
+use crate::canonical::contract::{Kind, Operation, SchemaId};
 use crate::canonical::validate::validate_body;
 use crate::canonical::{Actor, Contract, FieldProblem, Problem, ProblemCode, Request};
 use crate::sandbox::fault::{Fault, bad_parameter, not_found};
 
 /// The one account. Its id is the word its clients write in paths.
 pub(super) const ACCOUNT: &str = "1";
+
+/// The size of a page of a list that has no `limit`.
+const LARGEST_PAGE: i64 = 1_000;
 
 /// One request.
 pub(super) struct Call<'c> {
@@ -44,6 +47,20 @@ impl<'c> Call<'c> {
             .unwrap_or_default()
     }
 
+    /// Every value of a parameter; where there is none, what the contract says that means.
+    pub(super) fn values(&self, name: &str) -> Vec<&'c str> {
+        let given = self.all(name);
+        if !given.is_empty() {
+            return given;
+        }
+        let parameter = self.operation.parameters.iter().find(|p| &*p.name == name);
+        match parameter.and_then(|p| p.default.as_deref()) {
+            Some(default) if parameter.is_some_and(|p| p.list) => default.split(',').collect(),
+            Some(default) => vec![default],
+            None => Vec::new(),
+        }
+    }
+
     /// A whole number in the query, within bounds.
     pub(super) fn number(
         &self,
@@ -58,6 +75,19 @@ impl<'c> Call<'c> {
                 format!("a whole number from {} to {} is due", bounds.start(), bounds.end()),
             )),
         }
+    }
+
+    /// How many resources a page has: what the call says within the contract's bounds, or what the
+    /// contract says of a call that says nothing.
+    pub(super) fn limit(&self) -> Result<i64, Fault> {
+        let parameter = self.operation.parameters.iter().find(|p| &*p.name == "limit");
+        let bounds = parameter.map(|p| &self.contract.schema(p.schema).kind);
+        let bounds = match bounds {
+            Some(Kind::Integer { min, max }) => *min..=*max,
+            _ => 1..=LARGEST_PAGE,
+        };
+        let default = parameter.and_then(|p| p.default.as_deref()?.parse().ok());
+        Ok(self.number("limit", bounds)?.or(default).unwrap_or(LARGEST_PAGE))
     }
 
     /// A word of a closed list in the query.

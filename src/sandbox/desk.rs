@@ -9,14 +9,14 @@ use rusqlite::{Connection, params};
 use serde_json::{Map, Value, json};
 
 use crate::canonical::contract::SchemaId;
-use crate::canonical::{Actor, Payload, Problem, ProblemCode};
+use crate::canonical::{Actor, Contract, Payload, Problem, ProblemCode};
 use crate::sandbox::call::{ACCOUNT, Call, stamp};
 use crate::sandbox::fault::{Fault, not_found};
 use crate::sandbox::shape::Shape;
 use crate::sandbox::store::{self, Row, Table};
 
 /// Members `<stem>_id` beside which `<stem>_number` stands.
-const REFERENCES: [(&str, Table); 13] = [
+pub(super) const REFERENCES: [(&str, Table); 13] = [
     ("inbox", Table::Inbox),
     ("contact", Table::Contact),
     ("contact_identity", Table::Identity),
@@ -92,6 +92,11 @@ impl<'d> Desk<'d> {
             numbers: RefCell::default(),
             authors: RefCell::default(),
         })
+    }
+
+    /// The contract that answers follow.
+    pub(super) fn contract(&self) -> &'d Contract {
+        &self.shape.contract
     }
 
     /// Whether only public messages are open to the one who asks.

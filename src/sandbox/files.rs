@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use tempfile::TempDir;
 
 use crate::sandbox::OpenError;
+use crate::sandbox::query;
 use crate::sandbox::seed::plant;
 
 /// Marks the file as ours (`dskb`), so that nobody else's data is touched.
@@ -62,6 +63,7 @@ impl Files {
             let db = Connection::open_with_flags(&self.path, flags)?;
             db.busy_timeout(busy_timeout)?;
             db.set_prepared_statement_cache_capacity(64);
+            query::register(&db)?;
             Ok(db)
         };
         open().map_err(|error| self.explain(Opening::Database(error)))
@@ -89,6 +91,7 @@ impl Files {
         db.pragma_update(None, "synchronous", "NORMAL")?;
         db.pragma_update(None, "foreign_keys", true)?;
         db.set_prepared_statement_cache_capacity(64);
+        query::register(&db)?;
         if version == 0 {
             let new = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             new.execute_batch(include_str!("schema.sql"))?;

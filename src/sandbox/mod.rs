@@ -16,6 +16,7 @@ mod identities;
 mod ids;
 mod messages;
 mod once;
+mod query;
 mod seed;
 mod shape;
 mod store;
