@@ -7,6 +7,7 @@ use crate::canonical::contract::{Kind, Operation, SchemaId};
 use crate::canonical::validate::validate_body;
 use crate::canonical::{Actor, Contract, FieldProblem, Problem, ProblemCode, Request};
 use crate::sandbox::fault::{Fault, bad_parameter, not_found};
+use crate::sandbox::store::Row;
 
 /// The one account. Its id is the word its clients write in paths.
 pub(super) const ACCOUNT: &str = "1";
@@ -98,6 +99,17 @@ impl<'c> Call<'c> {
             }
             found => Ok(found),
         }
+    }
+
+    /// Refuses a change of something else than what the client had read.
+    pub(super) fn check_revision(&self, row: &Row) -> Result<(), Fault> {
+        let Some(wanted) = self.text("If-Match") else { return Ok(()) };
+        let revision = row.revision();
+        let is_it = |tag: &str| tag == "*" || tag.trim_matches('"') == revision;
+        if wanted.split(',').map(str::trim).any(is_it) {
+            return Ok(());
+        }
+        Err(Problem::new(ProblemCode::PreconditionFailed).into())
     }
 
     /// Refuses every account but the one there is.

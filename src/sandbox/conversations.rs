@@ -1,6 +1,6 @@
 //! Reading and changing a conversation.
 
-use crate::canonical::{Payload, Problem, ProblemCode};
+use crate::canonical::Payload;
 use crate::sandbox::call::Call;
 use crate::sandbox::changes;
 use crate::sandbox::desk::{Desk, View};
@@ -30,7 +30,7 @@ pub(super) fn update(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault>
         {
             return Err(invalid(format!("/{name}"), "read_only", "a contact cannot change this"));
         }
-        check_revision(call, &row.revision())?;
+        call.check_revision(&row)?;
         let before = row.document.clone();
         changes::wake(&mut row, &desk.now);
         let entries = changes::apply(desk, &desk.who, &mut row, &patch)?;
@@ -53,14 +53,4 @@ fn view<'c>(call: &'c Call<'_>) -> Result<View<'c>, Fault> {
     };
     let visibility = call.word("messages_visibility", &["public", "all"])?;
     Ok(View { includes: call.all("include"), messages, public: visibility == Some("public") })
-}
-
-/// Refuses a change of something else than what the client had read.
-fn check_revision(call: &Call<'_>, revision: &str) -> Result<(), Fault> {
-    let Some(wanted) = call.text("If-Match") else { return Ok(()) };
-    let is_it = |tag: &str| tag == "*" || tag.trim_matches('"') == revision;
-    if wanted.split(',').map(str::trim).any(is_it) {
-        return Ok(());
-    }
-    Err(Problem::new(ProblemCode::PreconditionFailed).into())
 }

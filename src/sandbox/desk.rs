@@ -174,37 +174,6 @@ impl<'d> Desk<'d> {
         Ok(number)
     }
 
-    /// The resource that a member of `object` refers to, embedded; null where it refers to none.
-    fn embedded(&self, row: &Row, member: &str, table: Table) -> Result<Value, Fault> {
-        let Some(id) = row.text(member) else { return Ok(Value::Null) };
-        let Some(row) = store::one(self.db, table, "id = ?1", [id])? else {
-            return Ok(Value::Null);
-        };
-        let mut object = self.object(&row)?;
-        if table == Table::Inbox {
-            let unread = store::count(
-                self.db,
-                Table::Conversation,
-                "inbox_id = ?1 AND status IN ('open', 'pending') AND EXISTS (
-                     SELECT 1 FROM message WHERE conversation_id = conversation.id
-                     AND kind = 'incoming'
-                     AND created_at > coalesce(conversation.document ->> 'agent_last_seen_at', ''))",
-                [id],
-            )?;
-            object.insert("unread_conversations_count".into(), unread.into());
-        }
-        Ok(Value::Object(object))
-    }
-
-    /// An identity, with its person when asked for.
-    pub(super) fn identity(&self, row: &Row, with_contact: bool) -> Result<Value, Fault> {
-        let mut object = self.object(row)?;
-        if with_contact {
-            object.insert("contact".into(), self.embedded(row, "contact_id", Table::Contact)?);
-        }
-        Ok(Value::Object(object))
-    }
-
     /// A message of a conversation.
     pub(super) fn message(&self, row: &Row) -> Result<Value, Fault> {
         let mut object = self.object(row)?;

@@ -100,6 +100,7 @@ impl Files {
             new.pragma_update(None, "user_version", VERSION)?;
             new.commit()?;
         }
+        db.execute_batch(include_str!("indexes.sql"))?;
         Ok(db)
     }
 

@@ -1,14 +1,20 @@
-//! Finding inboxes, identities and files by the names that others know them by.
+//! Identities of contacts, and what else is found by the name that others know it by: inboxes and
+//! files.
 
-use rusqlite::{OptionalExtension as _, ToSql, params_from_iter};
-use serde_json::json;
+use rusqlite::OptionalExtension as _;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
-use crate::canonical::Payload;
+use crate::canonical::{FieldProblem, Payload, Problem, ProblemCode};
 use crate::sandbox::call::{ACCOUNT, Call};
+use crate::sandbox::changes::referred;
 use crate::sandbox::desk::Desk;
-use crate::sandbox::fault::{Fault, bad_parameter, not_found};
+use crate::sandbox::fault::{Fault, invalid, not_found};
 use crate::sandbox::ids::IdRef;
-use crate::sandbox::store::{self, Table};
+use crate::sandbox::once::once;
+use crate::sandbox::query::{Fields, Order, given, page};
+use crate::sandbox::store::{self, Row, Table};
+use crate::sandbox::{contacts, directory};
 
 /// Which account and inbox a public identifier stands for.
 pub(super) fn resolve_inbox(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
@@ -28,42 +34,151 @@ pub(super) fn resolve_inbox(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload,
 
 /// Identities over all contacts, by inbox, source id and channel.
 pub(super) fn find(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
-    let limit = call.number("limit", 1..=1_000)?.unwrap_or(50);
-    let mut conditions = vec!["number > ?".to_owned()];
-    let after = match call.text("cursor") {
-        None => 0,
-        Some(cursor) => match IdRef::parse(cursor) {
-            Some(IdRef::Number(number)) => number,
-            _ => return Err(bad_parameter("cursor", "not a cursor of this list")),
-        },
-    };
-    let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(after)];
-    if let Some(reference) = call.text("inbox_id") {
-        // An inbox that is not there has no identities.
-        let inbox = store::find(desk.db, Table::Inbox, reference)?;
-        conditions.push("inbox_id = ?".to_owned());
-        values.push(Box::new(inbox.map_or_else(String::new, |inbox| inbox.id)));
+    let fields = Fields::of(desk, Table::Identity);
+    let mut wanted = given(&fields, call)?;
+    if let Some(own) = &desk.who.identity {
+        let (name, id) = match own.is("verified") {
+            true => ("contact_id", own.text("contact_id").unwrap_or_default()),
+            false => ("id", own.id.as_str()),
+        };
+        wanted.and(fields.is(name, id)?);
     }
-    for name in ["source_id", "channel_type"] {
-        if let Some(text) = call.text(name) {
-            conditions.push(format!("{name} = ?"));
-            values.push(Box::new(text.to_owned()));
+    let order = Order::parameter(&fields, None, "number")?;
+    let found = page(desk, call, Table::Identity, &wanted, &order)?;
+    let data = shown(desk, call, &found.rows)?;
+    desk.answer(call, json!({"data": data, "page": found.page}))
+}
+
+/// The identities of one contact.
+pub(super) fn list(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
+    let contact = contacts::open(desk, call)?;
+    let all = "contact_id = ?1 ORDER BY number";
+    let mut found = store::all(desk.db, Table::Identity, all, [&contact.id])?;
+    found.retain(|identity| desk.is_open(identity));
+    let data = shown(desk, call, &found)?;
+    desk.answer(call, json!({"data": data}))
+}
+
+/// One identity.
+pub(super) fn get(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
+    let row = directory::named(desk, call, Table::Identity)?;
+    if !desk.is_open(&row) {
+        return Err(not_found("identity"));
+    }
+    one(desk, call, &row)
+}
+
+/// Gives a contact an identity in an inbox.
+pub(super) fn create(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
+    let body = call.body()?;
+    once(desk, call, || {
+        contacts::for_the_business(desk)?;
+        let contact = contacts::open(desk, call)?;
+        let row = give(desk, &contact, &Wanted::read(desk, &body, "")?)?;
+        one(desk, call, &row)
+    })
+}
+
+fn one(desk: &Desk<'_>, call: &Call<'_>, row: &Row) -> Result<Payload, Fault> {
+    let object = desk.shown(Table::Identity, row, &call.all("include"))?;
+    desk.one(call, row, object.into())
+}
+
+fn shown(desk: &Desk<'_>, call: &Call<'_>, rows: &[Row]) -> Result<Vec<Map<String, Value>>, Fault> {
+    let includes = call.all("include");
+    rows.iter().map(|row| desk.shown(Table::Identity, row, &includes)).collect()
+}
+
+/// An identity that a body asks for.
+pub(super) struct Wanted {
+    inbox: Row,
+    source_id: Option<String>,
+    display_name: Value,
+    /// Where the body asks for it.
+    pointer: String,
+}
+
+impl Wanted {
+    /// Reads the contract's `ContactIdentityCreate`, which stands at `pointer`.
+    pub(super) fn read(
+        desk: &Desk<'_>,
+        body: &Map<String, Value>,
+        pointer: &str,
+    ) -> Result<Self, Fault> {
+        let inbox = body.get("inbox_id").unwrap_or(&Value::Null);
+        let at = format!("{pointer}/inbox_id");
+        let inbox = referred(desk, Table::Inbox, inbox, &at)?
+            .ok_or_else(|| invalid(at, "required", "must be there"))?;
+        let source_id = body.get("source_id").and_then(Value::as_str).map(str::to_owned);
+        let display_name = body.get("display_name").cloned().unwrap_or(Value::Null);
+        Ok(Self { inbox, source_id, display_name, pointer: format!("{pointer}/source_id") })
+    }
+
+    /// The identity that the inbox has under the wanted `source_id`.
+    pub(super) fn find(&self, desk: &Desk<'_>) -> Result<Option<Row>, Fault> {
+        let Some(source_id) = &self.source_id else { return Ok(None) };
+        let condition = "inbox_id = ?1 AND source_id = ?2";
+        store::one(desk.db, Table::Identity, condition, [&self.inbox.id, source_id])
+    }
+
+    /// How the channel calls a contact: by its address there, where channels of this type have
+    /// addresses. Nobody can guess any other.
+    fn source_id(&self, contact: &Row, channel: &str) -> Result<String, Fault> {
+        if let Some(source_id) = &self.source_id {
+            return Ok(source_id.clone());
         }
+        let member = match channel {
+            "email" => "email",
+            "whatsapp" | "sms" | "phone" => "phone_number",
+            _ => return Ok(Uuid::new_v4().to_string()),
+        };
+        let address = contact.text(member).map(|text| text.trim_start_matches('+'));
+        address.map(str::to_owned).ok_or_else(|| {
+            let detail = format!("the contact has no {member} to be called by in this inbox");
+            invalid(self.pointer.as_str(), "required", detail)
+        })
     }
-    let condition = conditions.join(" AND ");
-    let sql = format!("{condition} ORDER BY number LIMIT {}", limit + 1);
-    let mut found = store::all(desk.db, Table::Identity, &sql, params_from_iter(&values))?;
-    let size = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = found.len() > size;
-    found.truncate(size);
-    let next = found.last().filter(|_| more).map(|last| format!("n:{}", last.number));
-    let with_contact = call.all("include").contains(&"contact");
-    let mut data = Vec::new();
-    for row in &found {
-        data.push(desk.identity(row, with_contact)?);
+}
+
+/// Gives a contact an identity, or finds that it has it.
+pub(super) fn give(desk: &Desk<'_>, contact: &Row, wanted: &Wanted) -> Result<Row, Fault> {
+    let channel = wanted.inbox.document.get("channels").and_then(|all| all.pointer("/0/type"));
+    let channel = channel.and_then(Value::as_str).unwrap_or("other");
+    let source_id = wanted.source_id(contact, channel)?;
+    let condition = "inbox_id = ?1 AND source_id = ?2";
+    let known = store::one(desk.db, Table::Identity, condition, [&wanted.inbox.id, &source_id])?;
+    match known {
+        Some(row) if row.text("contact_id") == Some(&contact.id) => return Ok(row),
+        Some(_) => {
+            let detail = "The inbox knows somebody else by this name";
+            return Err(Problem::new(ProblemCode::Conflict)
+                .detail(detail)
+                .field(FieldProblem {
+                    pointer: Some(wanted.pointer.clone()),
+                    code: "taken".to_owned(),
+                    detail: "is another contact's".to_owned(),
+                    ..FieldProblem::default()
+                })
+                .into());
+        }
+        None => {}
     }
-    let page = json!({"next": next, "prev": null, "limit": limit});
-    desk.answer(call, json!({"data": data, "page": page}))
+    let name = match &wanted.display_name {
+        Value::Null => json!(contact.text("name")),
+        name => name.clone(),
+    };
+    let members = [
+        ("contact_id", json!(contact.id)),
+        ("inbox_id", json!(wanted.inbox.id)),
+        ("channel_type", json!(channel)),
+        ("source_id", json!(source_id)),
+        ("display_name", name),
+        ("verified", json!(false)),
+        ("created_at", json!(desk.now)),
+        ("updated_at", json!(desk.now)),
+    ];
+    let members = members.map(|(name, value)| (name.to_owned(), value));
+    store::insert(desk.db, Table::Identity, Map::from_iter(members))
 }
 
 /// The bytes of a file. Its id is all that is asked for: who has the link may read it.

@@ -3,26 +3,31 @@
 //! It serves canonical operations like any backend: a request becomes a job for one of a few
 //! threads, one of which alone writes; what a write does, it does in one transaction. The contract
 //! shapes its answers, the table [`OPERATIONS`] says which operations it has. It is for trying
-//! things out and for tests: one account, no search, nothing delivered to anybody.
+//! things out and for tests: one account, nothing delivered to anybody.
 
 mod call;
 mod changes;
 mod compose;
+mod contacts;
 mod conversations;
 mod desk;
+mod directory;
 mod fault;
 mod files;
 mod identities;
 mod ids;
+mod known;
 mod messages;
 mod once;
 mod query;
 mod seed;
 mod shape;
+mod show;
 mod store;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod unite;
 
 use std::fmt;
 use std::future::Future;
@@ -135,10 +140,30 @@ enum Serve {
 }
 
 /// Every operation the sandbox serves.
-const OPERATIONS: [(&str, Serve); 7] = [
+const OPERATIONS: &[(&str, Serve)] = &[
     ("resolve.inbox", Serve::Read(identities::resolve_inbox)),
-    ("identities.find", Serve::Read(identities::find)),
     ("attachments.content", Serve::Read(identities::attachment)),
+    ("contacts.list", Serve::Read(contacts::list)),
+    ("contacts.search", Serve::Read(contacts::search)),
+    ("contacts.get", Serve::Read(contacts::get)),
+    ("contacts.create", Serve::Write(contacts::create)),
+    ("contacts.update", Serve::Write(contacts::update)),
+    ("contacts.delete", Serve::Write(contacts::delete)),
+    ("contacts.merge", Serve::Write(contacts::merge_into)),
+    ("contacts.labels.list", Serve::Read(contacts::labels)),
+    ("contacts.labels.replace", Serve::Write(contacts::replace_labels)),
+    ("identities.find", Serve::Read(identities::find)),
+    ("identities.list", Serve::Read(identities::list)),
+    ("identities.get", Serve::Read(identities::get)),
+    ("identities.create", Serve::Write(identities::create)),
+    ("inboxes.list", Serve::Read(directory::list)),
+    ("inboxes.get", Serve::Read(directory::get)),
+    ("agents.list", Serve::Read(directory::list)),
+    ("agents.get", Serve::Read(directory::get)),
+    ("teams.list", Serve::Read(directory::list)),
+    ("teams.get", Serve::Read(directory::get)),
+    ("labels.list", Serve::Read(directory::list)),
+    ("labels.get", Serve::Read(directory::get)),
     ("conversations.get", Serve::Read(conversations::get)),
     ("conversations.update", Serve::Write(conversations::update)),
     ("messages.list", Serve::Read(messages::list)),
@@ -171,7 +196,7 @@ impl Sandbox {
     /// When the file cannot be used, or the contract lacks an operation that is served here.
     pub fn open(params: Params, contract: Arc<Contract>, clock: Clock) -> Result<Self, OpenError> {
         let mut serve = vec![None; contract.operations().len()];
-        for (name, function) in OPERATIONS {
+        for &(name, function) in OPERATIONS {
             let id = contract.operation(name).ok_or(OpenError::Operation(name))?;
             if contract.get(id).safe != matches!(function, Serve::Read(_)) {
                 return Err(OpenError::Operation(name));

@@ -111,8 +111,9 @@ fn plant_conversation(db: &Connection, mut short: Map<String, Value>) -> Result<
     let messages = short.remove("messages");
     let messages = messages.as_ref().and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let contact = short.remove("contact").and_then(|n| n.as_i64()).unwrap_or(1);
-    // The first identity of a contact has the contact's number.
-    let identity = store::one(db, Table::Identity, "number = ?1", [contact])?;
+    // It is held as the contact's first identity.
+    let first = "contact_id = ?1 ORDER BY number";
+    let identity = store::one(db, Table::Identity, first, [Table::Contact.id(contact)])?;
     let inbox = identity.as_ref().and_then(|i| i.document.get("inbox_id")).cloned();
     let number = store::count(db, Table::Conversation, "true", [])? + 1;
     let begun = messages.first().and_then(|m| m.get("at")).cloned().unwrap_or(Value::Null);

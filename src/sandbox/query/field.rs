@@ -190,7 +190,7 @@ impl<'d> Fields<'d> {
         let value = match name {
             "id" | "number" => Sql::new(format!("{table}.{name}"), []),
             _ if computed.is_some() => computed.map(|(_, _, sql)| self.computed(sql))?,
-            _ => match name.strip_suffix("_number").and_then(|stem| stem_table(stem)) {
+            _ => match name.strip_suffix("_number").and_then(stem_table) {
                 Some(other) => Sql::new(
                     format!(
                         "(SELECT number FROM {0} WHERE {0}.id = {table}.document ->> ",

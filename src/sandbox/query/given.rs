@@ -95,6 +95,13 @@ pub(in crate::sandbox) fn one_of(
     Ok(Some(Sql::default().text("coalesce((").piece(&any).text("), 0)")))
 }
 
+impl Fields<'_> {
+    /// That a field is exactly this.
+    pub(in crate::sandbox) fn is(&self, name: &str, value: &str) -> Result<Sql, Fault> {
+        Ok(one_of(self, name, &[value])?.unwrap_or_else(|| Sql::new("false", [])))
+    }
+}
+
 fn has_label(document: &str, name: &str) -> Sql {
     Sql::new(
         format!(

@@ -5,8 +5,6 @@
 //! the text of the SQL. Every condition is true or false, never unknown, so that a negation is
 //! exactly the rest.
 
-#![allow(dead_code, unused_imports, reason = "lists that use all of it are on their way")]
-
 mod field;
 mod given;
 mod leaf;
@@ -21,9 +19,9 @@ use rusqlite::types::Value as Bound;
 use serde_json::{Map, Value};
 
 pub(super) use field::Fields;
-pub(super) use given::{given, one_of};
+pub(super) use given::given;
 pub(super) use order::Order;
-pub(super) use page::{Found, page};
+pub(super) use page::page;
 pub(super) use text::{fold, register};
 
 use crate::sandbox::desk::Desk;

@@ -216,7 +216,7 @@ async fn inboxes_and_identities_are_found() {
             break;
         }
     }
-    assert_eq!(numbers, (1..=9).collect::<Vec<_>>());
+    assert_eq!(numbers, (1..=46).collect::<Vec<_>>());
 }
 
 #[tokio::test]

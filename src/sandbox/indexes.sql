@@ -1,0 +1,6 @@
+-- Looked at whenever a file is opened: what is missing is made. No two contacts share these names.
+
+CREATE UNIQUE INDEX IF NOT EXISTS contact_identifier ON contact (document ->> 'identifier');
+CREATE UNIQUE INDEX IF NOT EXISTS contact_email ON contact (lower(document ->> 'email'));
+CREATE UNIQUE INDEX IF NOT EXISTS contact_phone_number ON contact (document ->> 'phone_number');
+CREATE INDEX IF NOT EXISTS message_conversation ON message (conversation_id, kind, created_at);
