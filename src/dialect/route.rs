@@ -74,6 +74,9 @@ pub struct Inputs {
     pub principal: Vec<Box<str>>,
     /// Values of the configuration, by name.
     pub config: Vec<Box<str>>,
+    /// Parameters that say which page: `"paged":{"page":"/a?b=c&page="}` is path and query of the
+    /// request, up to such a number.
+    pub paged: Vec<Box<str>>,
 }
 
 /// A path template.
@@ -167,6 +170,17 @@ pub struct Call {
     pub again: Option<(usize, u8)>,
     /// The place of the result that counts (`take: "$.data[0]"`), of look-ups of a credential.
     pub take: Option<Program>,
+    /// Its pages are asked for one after the other and joined.
+    pub walk: Option<Walk>,
+}
+
+/// A walk over all pages of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Walk {
+    /// So many at most; a list that has more is refused.
+    pub pages: u8,
+    /// Position of the parameter `cursor`.
+    pub cursor: u8,
 }
 
 /// An answer to the client.

@@ -32,6 +32,9 @@ use crate::translate::{self, twin};
 use file::Example;
 use script::Script;
 
+/// Where addresses in the answers of examples begin.
+const PUBLIC_URL: &str = "https://desk.example";
+
 /// How many examples were run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
@@ -100,6 +103,12 @@ pub async fn run(
     count
 }
 
+/// As if this were the configuration.
+fn params() -> translate::Params {
+    let values = vec![("public_url".into(), format!("{PUBLIC_URL:?}").into())];
+    translate::Params { values, ..translate::Params::default() }
+}
+
 async fn one(
     catalog: &Arc<Catalog>,
     dialect: &Arc<Dialect>,
@@ -158,8 +167,9 @@ async fn one(
             translate::credentials::look_up(&[], &canonical, call, credential, known).await
         }
     };
-    let seam =
-        ServiceBuilder::new().layer(translate::inbound::layer(Arc::default())).service(canonical);
+    let seam = ServiceBuilder::new()
+        .layer(translate::inbound::layer(Arc::new(params())))
+        .service(canonical);
     let checked = ServiceBuilder::new().layer(auth::layer(keyring, resolve)).service(seam.clone());
     let told = !example.credential;
     let service = ServiceBuilder::new()

@@ -9,6 +9,7 @@ pub mod run;
 mod types;
 
 pub use library::{Compiled, Library, Root, RootKind, Scope, Settings};
+pub use lower::page::{Numbered, PAGED};
 
 #[cfg(test)]
 mod tests;

@@ -52,6 +52,7 @@ codes! {
     311 UnknownRelation "a relation the record does not define",
     312 UnknownDialect "a dialect that no folder defines",
     313 RecordCycle "a record that contains itself",
+    314 UnknownPagination "a pagination the dialect does not define",
     // 04xx: types and directions
     401 TypeMismatch "a value of one type where another is due",
     402 TwoWriters "two rules write one place",
@@ -72,6 +73,7 @@ codes! {
     504 MissingParameter "a required parameter that nothing gives",
     505 BadCondition "a condition that can never hold",
     506 MissingErrorTable "an error code without a row",
+    507 PagingPair "a way of paging that a call or reply cannot follow",
     // 06xx: examples
     601 ExampleMismatch "an example does not come out as written",
     602 NoExample "a route without an example",

@@ -19,6 +19,7 @@ use crate::json::walk;
 use crate::mapping::plan::Program;
 use crate::telemetry::record::Record;
 
+use super::pages;
 use super::problems;
 use super::scratch::translate;
 
@@ -75,7 +76,7 @@ pub async fn make<S: Canonical>(
     let mut results: Results = SmallVec::from_elem(None, calls.len());
     match (calls, results.as_mut_slice()) {
         // Most routes, as read by most clients.
-        ([call], [result]) if call.again.is_none() => {
+        ([call], [result]) if call.again.is_none() && call.walk.is_none() => {
             if let Some(request) = prepare(job, call, &documents(job, &[]))? {
                 *result = Some(ask(job, call, route, request, canonical).await?);
             }
@@ -181,7 +182,12 @@ pub async fn ask<S: Canonical>(
     request: Request,
     canonical: &S,
 ) -> Result<Response, Error> {
-    canonical.clone().oneshot(request).await.map_err(|error| match route {
+    let asked = match call.walk {
+        // Boxed: hardly a call walks.
+        Some(walk) => Box::pin(pages::all(walk, request, canonical)).await,
+        None => canonical.clone().oneshot(request).await,
+    };
+    asked.map_err(|error| match route {
         Some(route) => problems::in_callers_words(error, &job.catalog.contract, route, call),
         None => error,
     })

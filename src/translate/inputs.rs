@@ -40,7 +40,33 @@ impl Values<'_> {
             let value = self.config.iter().find(|(n, _)| &**n == name);
             value.map(|(_, json)| out.extend_from_slice(json.as_bytes())).is_some()
         });
+        object.part("paged", &wanted.paged, |out, name| {
+            self.paged(name, out);
+            true
+        });
         object.close();
+    }
+
+    /// Path and query of the request as they were sent, up to the number of a page: the parameter
+    /// that holds it comes last.
+    fn paged(&self, page: &str, out: &mut Vec<u8>) {
+        out.push(b'"');
+        write::escaped(out, self.address.trim_end_matches('/'));
+        out.push(b'?');
+        let encoded = |out: &mut Vec<u8>, text: &str| {
+            // What is percent-encoded has nothing that a string would escape.
+            let parts = form_urlencoded::byte_serialize(text.as_bytes());
+            parts.for_each(|part| out.extend_from_slice(part.as_bytes()));
+        };
+        let query = self.query.unwrap_or_default().as_bytes();
+        for (name, value) in form_urlencoded::parse(query).filter(|(name, _)| name != page) {
+            encoded(out, &name);
+            out.push(b'=');
+            encoded(out, &value);
+            out.push(b'&');
+        }
+        encoded(out, page);
+        out.extend_from_slice(b"=\"");
     }
 
     fn path_value(&self, name: &str, out: &mut Vec<u8>) -> bool {

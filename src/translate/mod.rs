@@ -17,6 +17,7 @@ pub mod cors;
 pub mod credentials;
 pub mod inbound;
 pub mod inputs;
+mod pages;
 pub mod problems;
 pub mod recognise;
 pub mod render;

@@ -2,7 +2,7 @@
 
 use crate::canonical::contract::{Location, Operation};
 use crate::canonical::{Contract, OperationId};
-use crate::mapping::{Compiled, Root, RootKind, Scope};
+use crate::mapping::{Compiled, PAGED, Root, RootKind, Scope};
 use crate::syntax::yaml::Entry;
 use crate::syntax::{Code, Diagnostic, Diagnostics, Fields, Node, Span, closest};
 
@@ -26,6 +26,8 @@ pub(super) struct Written<'n> {
     /// The call to run again after `precondition_failed`, and how often.
     pub(super) again: Option<(&'n Node, u8)>,
     pub(super) take: Option<&'n Node>,
+    /// All pages, joined.
+    pub(super) walk: Option<&'n Node>,
     /// What the route's query table gives, by position.
     pub(super) given: Vec<(usize, Node)>,
     /// What is read of its answer only when it is asked for.
@@ -61,6 +63,7 @@ pub(super) fn read<'n>(
         fresh: false,
         again: None,
         take: None,
+        walk: None,
         given: Vec::new(),
         includes: Vec::new(),
     };
@@ -69,6 +72,7 @@ pub(super) fn read<'n>(
     } else {
         written.body = fields.get("body");
         written.when = fields.get("when");
+        written.walk = fields.get("walk");
         written.fresh = fields.boolean("fresh").unwrap_or_default();
         let on_problem = fields.get("on_problem");
         written.again = on_problem.and_then(|node| again(node, fields.diagnostics()));
@@ -297,6 +301,7 @@ impl Inputs {
             "header" => &mut self.header,
             "principal" => &mut self.principal,
             "config" => &mut self.config,
+            PAGED => &mut self.paged,
             _ => return,
         };
         let name = if part == "header" { name.to_ascii_lowercase() } else { name.to_owned() };

@@ -238,6 +238,7 @@ fn resolve(
                 after,
                 again: None,
                 take: take.flatten(),
+                walk: None,
             });
         }
     }

@@ -18,6 +18,7 @@ pub(super) struct Head<'n> {
     pub(super) quirks: Quirks,
     pub(super) credentials: &'n [Entry],
     pub(super) errors: Option<&'n Node>,
+    pub(super) pagination: &'n [Entry],
     /// Whether some who ask may see a part of an answer only: a credential is a part of the path,
     /// or says what it `sees`.
     pub(super) public: bool,
@@ -67,6 +68,7 @@ impl<'n> Head<'n> {
         let quirks = fields.get("quirks");
         let credentials = fields.map("credentials").unwrap_or_default();
         let errors = fields.get("errors");
+        let pagination = fields.map("pagination").unwrap_or_default();
         fields.finish();
         let bases = Bases::read(mount, bases, node.span, diagnostics);
         let quirks = quirks.map(|q| self::quirks(q, diagnostics)).unwrap_or_default();
@@ -76,7 +78,7 @@ impl<'n> Head<'n> {
         };
         let public = credentials.iter().any(open);
         let span = Span::start_of(node.span.source);
-        Some(Self { system, bases, quirks, credentials, errors, public, span })
+        Some(Self { system, bases, quirks, credentials, errors, pagination, public, span })
     }
 }
 

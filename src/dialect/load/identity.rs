@@ -64,6 +64,7 @@ pub(super) fn routes(
                     after: Vec::new(),
                     again: None,
                     take: None,
+                    walk: None,
                 }],
                 replies: vec![make.reply()],
                 inputs: inputs(operation),

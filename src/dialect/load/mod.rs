@@ -8,6 +8,7 @@ mod folder;
 mod head;
 mod identity;
 mod line;
+mod paging;
 mod replies;
 mod route;
 mod routes;
@@ -39,6 +40,7 @@ struct Loaded {
 struct Context<'a> {
     contract: &'a Contract,
     library: &'a Library,
+    paginations: &'a [paging::Pagination<'a>],
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -194,7 +196,8 @@ fn compile(
     let enums: Vec<_> = folder.enums.iter().collect();
     let library = Library::read(contract.clone(), settings, &records, &enums, diagnostics);
     library.check(diagnostics);
-    let mut cx = Context { contract, library: &library, diagnostics };
+    let paginations = paging::read(head.pagination, diagnostics);
+    let mut cx = Context { contract, library: &library, paginations: &paginations, diagnostics };
     let credentials = credentials::read(head.credentials, &mut cx);
     let envelopes = errors::read(head.errors, head.span, name == CANONICAL, &mut cx);
     let (routes, includes) = if name == CANONICAL {
@@ -213,6 +216,7 @@ fn compile(
     // What a faulty line uses may be what seems to be left over.
     if !diagnostics.has_errors() {
         library.report_unused(diagnostics);
+        paging::report_unused(&paginations, diagnostics);
     }
     let records = folder
         .names("records")

@@ -4,11 +4,12 @@ use crate::canonical::Sight;
 use crate::mapping::{Compiled, Scope};
 use crate::syntax::{Code, Fields, Node};
 
+use super::paging::{self, Joined};
 use super::{Context, yaml};
 use crate::dialect::route::{Reply, ReplyBody};
 
 /// Keys of a reply that are not the mapping's.
-const OWN: [&str; 6] = ["when", "status", "headers", "empty", "json", "text"];
+const OWN: [&str; 7] = ["when", "status", "headers", "empty", "json", "text", "page"];
 
 /// A reply and the programs it was made with.
 pub(super) struct Written {
@@ -43,10 +44,11 @@ pub(super) fn read(
     node: &Node,
     scope: &Scope,
     sight: Option<&Sight>,
+    joined: &[Joined<'_>],
     cx: &mut Context<'_>,
 ) -> Vec<Written> {
     let Some(items) = node.as_list() else {
-        return one(node, scope, sight, cx).into_iter().collect();
+        return one(node, scope, sight, joined, cx).into_iter().collect();
     };
     if let Some((last, before)) = items.split_last() {
         for item in before.iter().filter(|i| i.get("when").is_none()) {
@@ -59,10 +61,16 @@ pub(super) fn read(
     } else {
         cx.error(Code::MissingKey, node.span, "a route has at least one reply");
     }
-    items.iter().filter_map(|item| one(item, scope, sight, cx)).collect()
+    items.iter().filter_map(|item| one(item, scope, sight, joined, cx)).collect()
 }
 
-fn one(node: &Node, scope: &Scope, sight: Option<&Sight>, cx: &mut Context<'_>) -> Option<Written> {
+fn one(
+    node: &Node,
+    scope: &Scope,
+    sight: Option<&Sight>,
+    joined: &[Joined<'_>],
+    cx: &mut Context<'_>,
+) -> Option<Written> {
     let spec = yaml::without(node, &OWN);
     let mut fields = Fields::of(node, "a reply", cx.diagnostics)?;
     let when = fields.get("when");
@@ -72,6 +80,7 @@ fn one(node: &Node, scope: &Scope, sight: Option<&Sight>, cx: &mut Context<'_>) 
     let empty = fields.boolean("empty").unwrap_or_default();
     let json = fields.get("json");
     let text = fields.text("text");
+    let page = fields.get("page");
     let mut written = Vec::new();
     for entry in headers {
         match entry.value.as_text() {
@@ -98,7 +107,10 @@ fn one(node: &Node, scope: &Scope, sight: Option<&Sight>, cx: &mut Context<'_>) 
             ReplyBody::Constant(text.as_bytes().into(), "text/plain; charset=utf-8")
         }
         (false, None, None, true) => {
-            let compiled = cx.library.encode(&spec, scope, sight, cx.diagnostics)?;
+            let compiled = match page {
+                Some(page) => paging::reply(page, &spec, joined, scope, sight, cx)?,
+                None => cx.library.encode(&spec, scope, sight, cx.diagnostics)?,
+            };
             facts = Some(Facts::of(&compiled));
             ReplyBody::Program(Box::new(compiled.program))
         }

@@ -10,7 +10,7 @@ use super::credentials::Offer;
 use super::line::Line;
 use super::replies::{self, Facts};
 use super::routes::Asked;
-use super::{Context, routes, yaml};
+use super::{Context, paging, routes, yaml};
 use crate::dialect::catalog::documents::{BODY, CALLS, REQUEST};
 use crate::dialect::route::{Arity, Body, Call, Inputs, QueryParameter, Reply, ReplyBody, Route};
 
@@ -36,7 +36,8 @@ pub(super) fn compile(
     if calls.len() < expected {
         return None;
     }
-    let query = query(written, &mut calls, cx);
+    let (mut known, joined) = paging::join(written, &mut calls, cx.paginations, cx)?;
+    known.extend(query(written, &mut calls, cx));
     let guard = guard(&calls, offer, cx.contract);
     let guarded = guard.is_some();
     calls.splice(0..0, guard);
@@ -48,7 +49,7 @@ pub(super) fn compile(
     let verbatim =
         written.reply.is_none() && calls.last().is_some_and(|c| is_bytes(c, cx.contract));
     let replies = match written.reply {
-        Some(node) => replies::read(node, &scope, sight, cx),
+        Some(node) => replies::read(node, &scope, sight, &joined, cx),
         None if verbatim => Vec::new(),
         None => {
             cx.error(Code::MissingKey, written.name_span, "a route must have the key `reply`");
@@ -93,7 +94,7 @@ pub(super) fn compile(
         template: line.template,
         credential,
         body,
-        query: known_query(query, &inputs),
+        query: known_query(known, &inputs),
         guard: guarded.then_some(0),
         calls: compiled.into_iter().collect::<Option<_>>()?,
         replies: answers,
@@ -173,6 +174,7 @@ fn call(
         return None;
     }
     let operation = cx.contract.get(call.operation);
+    let walk = paging::walk(call, cx);
     Some(Call {
         name: call.name.into(),
         operation: call.operation,
@@ -184,6 +186,7 @@ fn call(
         after,
         again,
         take: None,
+        walk,
     })
 }
 
@@ -207,7 +210,7 @@ fn query<'n>(
     cx: &mut Context<'_>,
 ) -> Vec<QueryParameter> {
     let mut known = Vec::new();
-    for entry in written.query {
+    for entry in written.query.iter().filter(|e| paging::joins(e).is_none()) {
         let at = entry.value.get("at").unwrap_or(&entry.value);
         let Some(name) = at.as_text().and_then(|t| t.strip_prefix("$.")) else {
             let problem = Diagnostic::error(
@@ -334,6 +337,7 @@ fn guard<'n>(
         fresh: false,
         again: None,
         take: None,
+        walk: None,
         given: Vec::new(),
         includes: Vec::new(),
     })

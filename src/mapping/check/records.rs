@@ -66,7 +66,13 @@ fn collect<'r>(table: &'r Table, mapped: &mut Vec<&'r PlaceText>) {
     for line in &table.lines {
         match (&line.rule.source, &line.rule.op) {
             (Source::None, Op::Fields(inside)) => collect(inside, mapped),
-            (Source::At(place) | Source::WhenSet(_, place) | Source::IsSet(place), _) => {
+            (
+                Source::At(place)
+                | Source::WhenSet(_, place)
+                | Source::IsSet(place)
+                | Source::Count(place),
+                _,
+            ) => {
                 mapped.push(place);
             }
             _ => {}

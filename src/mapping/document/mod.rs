@@ -119,6 +119,8 @@ pub(crate) struct Rule {
     pub(crate) presence: Presence,
     pub(crate) only: Option<Only>,
     pub(crate) give: Vec<(Word, PlaceText)>,
+    /// Of an alternative: it counts only while these hold.
+    pub(crate) when: Vec<(PlaceText, Test, Span)>,
 }
 
 /// Where a value comes from.
@@ -132,6 +134,7 @@ pub(crate) enum Source {
     SameAs(Word),
     WhenSet(Node, PlaceText),
     IsSet(PlaceText),
+    Count(PlaceText),
     Pick(PlaceText),
     Find {
         list: PlaceText,
@@ -172,6 +175,15 @@ pub(crate) struct ValueText {
     pub(crate) table: Option<Word>,
     pub(crate) raw: Option<Raw>,
     pub(crate) accept: Types,
+    pub(crate) within: Option<Within>,
+}
+
+/// A whole number from 1, whatever a client sends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Within {
+    pub(crate) otherwise: u32,
+    pub(crate) most: Option<u32>,
+    pub(crate) span: Span,
 }
 
 /// A subtree byte for byte.

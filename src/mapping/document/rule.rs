@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Every key of a rule.
-const KEYS: [&str; 37] = [
+const KEYS: [&str; 39] = [
     "at",
     "as",
     "write",
@@ -35,6 +35,7 @@ const KEYS: [&str; 37] = [
     "same_as",
     "when_set",
     "is_set",
+    "count",
     "pick",
     "find",
     "by",
@@ -51,16 +52,19 @@ const KEYS: [&str; 37] = [
     "ignore",
     "required",
     "accept",
+    "within",
     "drop",
 ];
 /// Keys that only say something about the rule.
 const ASIDE: [&str; 3] = ["only", "why", "give"];
 /// Keys that say where the value comes from; a rule has one.
-const SOURCES: [&str; 10] =
-    ["at", "const", "first_of", "same_as", "is_set", "pick", "find", "relation", "drop", "fields"];
+const SOURCES: [&str; 11] = [
+    "at", "const", "first_of", "same_as", "is_set", "count", "pick", "find", "relation", "drop",
+    "fields",
+];
 /// Keys that say what is made of it; a rule has one.
-const OPERATORS: [&str; 9] =
-    ["as", "enum", "record", "fields", "each", "one_of", "raw", "group", "join"];
+const OPERATORS: [&str; 10] =
+    ["as", "enum", "record", "fields", "each", "one_of", "raw", "group", "join", "within"];
 
 /// Reads a rule. `beside` are keys of the block that are somebody else's.
 pub(crate) fn read_rule(node: &Node, beside: &[&str], d: &mut Diagnostics) -> Option<Rule> {
@@ -75,6 +79,7 @@ pub(crate) fn read_rule(node: &Node, beside: &[&str], d: &mut Diagnostics) -> Op
                 presence: Presence::default(),
                 only: None,
                 give: Vec::new(),
+                when: Vec::new(),
             })
         }
         Value::Map(entries) => read_map(node, entries, beside, d),
@@ -115,6 +120,7 @@ fn read_map(node: &Node, entries: &[Entry], beside: &[&str], d: &mut Diagnostics
         presence: read_presence(node, entries, d),
         only: node.get("only").and_then(|n| text::only(n, d)),
         give: read_give(node, d),
+        when: Vec::new(),
     };
     (d.len() == before).then_some(rule)
 }
@@ -167,7 +173,7 @@ fn read_source(node: &Node, entries: &[Entry], d: &mut Diagnostics) -> Option<So
             d.push(wrong_type(list, "`first_of` is a list of places"));
             return None;
         };
-        let rules: Vec<_> = items.iter().map(|i| read_rule(i, &[], d)).collect();
+        let rules: Vec<_> = items.iter().map(|i| read_alternative(i, d)).collect();
         return rules.into_iter().collect::<Option<_>>().map(Source::FirstOf);
     }
     if let Some(other) = node.get("same_as") {
@@ -175,6 +181,9 @@ fn read_source(node: &Node, entries: &[Entry], d: &mut Diagnostics) -> Option<So
     }
     if let Some(at) = node.get("is_set") {
         return place(at, d).map(Source::IsSet);
+    }
+    if let Some(list) = node.get("count") {
+        return place(list, d).map(Source::Count);
     }
     if let Some(list) = node.get("pick") {
         return place(list, d).map(Source::Pick);
@@ -207,6 +216,15 @@ fn read_source(node: &Node, entries: &[Entry], d: &mut Diagnostics) -> Option<So
         .help("add `at: $.place`, `const: value`, `record`, `each` or `fields`"),
     );
     None
+}
+
+/// A rule of `first_of`, which may say when it counts.
+fn read_alternative(node: &Node, d: &mut Diagnostics) -> Option<Rule> {
+    let mut rule = read_rule(node, &["when"], d)?;
+    if let Some(when) = node.get("when") {
+        rule.when = text::tests(when, d)?;
+    }
+    Some(rule)
 }
 
 fn read_op(node: &Node, d: &mut Diagnostics) -> Option<Op> {
@@ -293,6 +311,9 @@ pub(super) fn read_value(node: &Node, d: &mut Diagnostics) -> Option<ValueText> 
                 None
             }
         };
+    }
+    if let Some(within) = node.get("within") {
+        value.within = Some(text::within(within, d)?);
     }
     if let Some(types) = node.get("accept") {
         value.accept = text::types(types, d);

@@ -3,9 +3,9 @@
 use crate::json::place::{Hop, Place};
 use crate::mapping::plan::{Codec, Test, Types};
 use crate::syntax::fields::wrong_type;
-use crate::syntax::{Code, Diagnostic, Diagnostics, Node, Span, Value, closest};
+use crate::syntax::{Code, Diagnostic, Diagnostics, Fields, Node, Span, Value, closest};
 
-use super::{Json, NULL, Only, Path};
+use super::{Json, NULL, Only, Path, Within};
 
 /// A place and where it is written.
 #[derive(Clone, Debug)]
@@ -111,6 +111,43 @@ pub(crate) fn test(node: &Node, d: &mut Diagnostics) -> Option<Test> {
     })
 }
 
+/// `when`: tests of places.
+pub(crate) fn tests(node: &Node, d: &mut Diagnostics) -> Option<Vec<(PlaceText, Test, Span)>> {
+    let Some(entries) = node.as_map() else {
+        d.push(wrong_type(node, "`when` is a map from places to words"));
+        return None;
+    };
+    let mut tests = Vec::new();
+    for entry in entries {
+        let place = place_text(&entry.key, entry.key_span, d);
+        let test = test(&entry.value, d);
+        tests.push(place.zip(test).map(|(place, test)| (place, test, entry.value.span)));
+    }
+    tests.into_iter().collect()
+}
+
+/// `within: { otherwise: 100, most: 200 }`.
+pub(crate) fn within(node: &Node, d: &mut Diagnostics) -> Option<Within> {
+    let mut fields = Fields::of(node, "`within`", d)?;
+    fields.required("otherwise");
+    let otherwise = fields.count("otherwise");
+    let most = fields.count("most");
+    fields.finish();
+    let number = |n: usize| u32::try_from(n).ok().filter(|n| *n > 0);
+    let (otherwise, bound) = (otherwise.and_then(number), most.and_then(number));
+    if otherwise.is_none()
+        || bound.is_some() != most.is_some()
+        || bound < otherwise && bound.is_some()
+    {
+        d.push(wrong_type(
+            node,
+            "`within` has `otherwise`, a whole number from 1, and `most`, which is no less",
+        ));
+        return None;
+    }
+    Some(Within { otherwise: otherwise?, most: bound, span: node.span })
+}
+
 /// `only: encode | decode`.
 pub(crate) fn only(node: &Node, d: &mut Diagnostics) -> Option<Only> {
     match node.as_text() {
@@ -127,7 +164,7 @@ pub(crate) fn only(node: &Node, d: &mut Diagnostics) -> Option<Only> {
 }
 
 /// Codecs by name, with the JSON types of their canonical and dialect side.
-pub(crate) const CODECS: [(&str, Codec, Types, Types); 12] = [
+pub(crate) const CODECS: [(&str, Codec, Types, Types); 13] = [
     ("unix_seconds", Codec::UnixSeconds, Types::STRING, Types::INTEGER),
     ("unix_float", Codec::UnixFloat, Types::STRING, Types::NUMBER),
     ("rfc3339_s", Codec::Rfc3339Seconds, Types::STRING, Types::STRING),
@@ -135,6 +172,7 @@ pub(crate) const CODECS: [(&str, Codec, Types, Types); 12] = [
     ("rfc3339_us", Codec::Rfc3339Micros, Types::STRING, Types::STRING),
     ("date", Codec::Date, Types::STRING, Types::STRING),
     ("alias", Codec::Alias, Types::STRING, Types::INTEGER),
+    ("alias_below", Codec::AliasBelow, Types::STRING, Types::INTEGER),
     ("lower", Codec::Lower, Types::STRING, Types::STRING),
     ("number_text", Codec::NumberText, Types::NUMBER, Types::STRING),
     ("integer_text", Codec::IntegerText, Types::STRING, Types::INTEGER),

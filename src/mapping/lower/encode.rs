@@ -90,6 +90,12 @@ impl Lower<'_, '_> {
                 Some(Emit::WhenSet(at, text::json(node)))
             }
             Source::IsSet(place) => self.place(place, env).map(|c| Emit::IsSet(c.at)),
+            Source::Count(list) => {
+                let c = self.place(list, env)?;
+                self.enter_open(&c, list.span)?;
+                self.leave();
+                Some(Emit::Count(c.at))
+            }
             Source::Pick(list) => self.encode_pick(field, list, None, rule, env),
             Source::Find { list, by, key } => {
                 self.encode_pick(field, list, Some((by, key)), rule, env)
@@ -116,8 +122,10 @@ impl Lower<'_, '_> {
         presence: &Presence,
         env: &Env<'_>,
     ) -> Option<Emit> {
-        let made: Vec<_> =
-            items.iter().map(|r| self.encode_rule(field, r, env).map(|(e, _)| e)).collect();
+        let made: Vec<_> = items
+            .iter()
+            .map(|r| self.alternative(r, env, |s| s.encode_rule(field, r, env).map(|(e, _)| e)))
+            .collect();
         let mut emits: Vec<_> = made.into_iter().collect::<Option<_>>()?;
         // The last resort writes what a gap of the whole would.
         if let Some(last) = presence.null_as.as_ref().or(presence.default.as_ref()) {

@@ -9,11 +9,11 @@ use crate::mapping::document::{
     Only, Op, Presence, Rule, Source, ValueText, Word, read_rule, text,
 };
 use crate::mapping::plan::{
-    Codec, Convert, Emit, Gap, Hollow, Member, ObjectOp, Omit, Types, ValueOp,
+    Codec, Convert, Emit, Gap, Hollow, Member, ObjectOp, Omit, Ref, Test, Types, ValueOp,
 };
 use crate::mapping::types::Ty;
 use crate::syntax::fields::wrong_type;
-use crate::syntax::{Code, Diagnostic, Node, Value, closest};
+use crate::syntax::{Code, Diagnostic, Node, Span, Value, closest};
 
 use super::decode::Aim;
 use super::encode::member_key;
@@ -142,7 +142,7 @@ impl Lower<'_, '_> {
     /// A cursor that nothing is read from.
     fn nowhere(&self) -> Cursor {
         self.documents.first().cloned().unwrap_or_else(|| Cursor {
-            at: crate::mapping::plan::Ref { frame: 0, slot: 0 },
+            at: Ref { frame: 0, slot: 0 },
             ty: Ty::Any,
             whole: true,
             among: Vec::new(),
@@ -177,8 +177,12 @@ impl Lower<'_, '_> {
                 Some(Emit::Const(text::json(node)))
             }
             Source::FirstOf(items) => {
-                let made: Vec<_> =
-                    items.iter().map(|r| self.expression_rule(field, r, ty, false, env)).collect();
+                let made: Vec<_> = items
+                    .iter()
+                    .map(|r| {
+                        self.alternative(r, env, |s| s.expression_rule(field, r, ty, false, env))
+                    })
+                    .collect();
                 let mut made: Vec<_> = made.into_iter().collect::<Option<_>>()?;
                 let last = rule.presence.default.as_ref().or(rule.presence.missing_as.as_ref());
                 if let Some(last) = last {
@@ -217,6 +221,7 @@ impl Lower<'_, '_> {
         let input = self.is_input(c);
         let due = ty.types(self.contract());
         let mut accept = due;
+        let below = value.codec.is_some_and(|(codec, _)| codec == Codec::AliasBelow);
         let convert = if let Some((codec, span)) = value.codec {
             self.codec_fits(codec, ty, span);
             accept = text::codec_types(codec).1.or(Types::STRING).or(Types::INTEGER);
@@ -228,6 +233,10 @@ impl Lower<'_, '_> {
             let (op, types) = self.enum_decode(table, None);
             accept = types;
             Convert::Enum(Box::new(op))
+        } else if let Some(within) = value.within {
+            self.counts(ty, within.span);
+            accept = Types::ANY;
+            within.convert()
         } else if input && due == Types::STRING {
             accept = Types::STRING.or(Types::INTEGER);
             Convert::Codec { codec: Codec::Text, decode: true, text: true }
@@ -258,8 +267,9 @@ impl Lower<'_, '_> {
             ignore: rule.presence.ignore.clone(),
             when_null,
             when_absent,
-            // What comes from the backend or was decoded has been held against the contract.
-            check: ty.schema().filter(|_| !c.canonical),
+            // What comes from the backend or was decoded has been held against the contract; nothing
+            // below 1 is no reference, and is not sent.
+            check: ty.schema().filter(|_| !c.canonical && !below),
         })))
     }
 
@@ -380,24 +390,39 @@ impl Lower<'_, '_> {
 
     /// `when`: tests of places that must all hold.
     pub(crate) fn condition(&mut self, when: &Node) -> Option<Emit> {
-        let Some(entries) = when.as_map() else {
-            self.error(wrong_type(when, "`when` is a map from places to words"));
+        let Some(tests) = text::tests(when, self.d) else {
+            self.failed = true;
             return None;
         };
         let env = self.open();
-        let mut tests = Vec::new();
-        for entry in entries {
-            let place = text::place_text(&entry.key, entry.key_span, self.d);
-            let test = text::test(&entry.value, self.d);
-            let (Some(place), Some(test)) = (place, test) else {
-                self.failed = true;
-                continue;
-            };
-            let Some(c) = self.place(&place, &env) else { continue };
-            self.possible(&c.ty, &test, entry.value.span, Code::BadCondition);
-            tests.push((c.at, test));
+        self.tests(&tests, &env).map(Emit::All)
+    }
+
+    fn tests(
+        &mut self,
+        tests: &[(PlaceText, Test, Span)],
+        env: &Env<'_>,
+    ) -> Option<Vec<(Ref, Test)>> {
+        let mut lowered = Vec::new();
+        for (place, test, span) in tests {
+            let Some(c) = self.place(place, env) else { continue };
+            self.possible(&c.ty, test, *span, Code::BadCondition);
+            lowered.push((c.at, test.clone()));
         }
-        Some(Emit::All(tests))
+        (lowered.len() == tests.len()).then_some(lowered)
+    }
+
+    /// A rule of `first_of`, which may count only sometimes.
+    pub(super) fn alternative(
+        &mut self,
+        rule: &Rule,
+        env: &Env<'_>,
+        make: impl FnOnce(&mut Self) -> Option<Emit>,
+    ) -> Option<Emit> {
+        let tests = self.tests(&rule.when, env);
+        let emit = make(self)?;
+        let tests = tests?;
+        Some(if tests.is_empty() { emit } else { Emit::When(tests, Box::new(emit)) })
     }
 
     /// One place, copied.

@@ -346,6 +346,7 @@ impl Rule {
             presence: crate::mapping::document::Presence::default(),
             only: None,
             give: Vec::new(),
+            when: Vec::new(),
         }
     }
 }

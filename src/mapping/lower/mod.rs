@@ -8,6 +8,7 @@ mod decode;
 mod encode;
 mod expr;
 mod list;
+pub(super) mod page;
 mod place;
 mod records;
 mod relation;

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use crate::json::place::Hop;
 use crate::mapping::document::{
-    EnumTable, Json, Only, PlaceText, Raw, Rule, ValueText, Word, text,
+    EnumTable, Json, Only, PlaceText, Raw, Rule, ValueText, Within, Word, text,
 };
 use crate::mapping::plan::{Codec, Convert, Emit, EnumOp, Gap, RawBack, Ref, Types, ValueOp};
 use crate::mapping::types::{Ty, name_types};
@@ -22,9 +22,18 @@ impl<'l> Lower<'l, '_> {
         rule: &Rule,
         env: &Env<'_>,
     ) -> Option<Emit> {
+        if let Some(within) = value.within {
+            let message = "`within` reads what a client sends, and this is written";
+            self.error(Diagnostic::error(Code::UnknownOperator, within.span, message));
+            return None;
+        }
         let (mut when_null, mut when_absent) = self.encode_gaps(&rule.presence, env.record);
         let mut accept = c.ty.types(self.contract());
         let convert = if let Some((codec, span)) = value.codec {
+            if codec == Codec::AliasBelow {
+                let message = "`alias_below` reads what a client sends, and this is written";
+                self.error(Diagnostic::error(Code::UnknownOperator, span, message));
+            }
             self.codec_fits(codec, &c.ty, span);
             accept = text::codec_types(codec).0;
             Convert::Codec { codec, decode: false, text: value.write_text }
@@ -120,6 +129,10 @@ impl<'l> Lower<'l, '_> {
             let (op, types) = self.enum_decode(table, aim.record);
             own = types;
             Convert::Enum(Box::new(op))
+        } else if let Some(within) = value.within {
+            self.counts(ty, within.span);
+            own = Types::ANY;
+            within.convert()
         } else if let Some(raw) = value.raw {
             self.raw_fits(raw, ty, rule.span);
             own = match raw {
@@ -349,6 +362,15 @@ impl<'l> Lower<'l, '_> {
         }
     }
 
+    /// Reports a place that holds no whole number.
+    pub(super) fn counts(&mut self, ty: &Ty, span: Span) {
+        if !ty.types(self.contract()).has(Types::INTEGER) {
+            let is = ty.describe(self.contract());
+            let message = format!("`within` reads a whole number, but this is {is}");
+            self.error(Diagnostic::error(Code::TypeMismatch, span, message));
+        }
+    }
+
     fn number_text(&mut self, ty: &Ty, span: Span) {
         if ty.types(self.contract()).0 & Types::NUMBER.0 == 0 {
             let is = ty.describe(self.contract());
@@ -416,6 +438,12 @@ impl<'l> Lower<'l, '_> {
             self.error(Diagnostic::error(Code::TypeMismatch, node.span, message).suggest(near));
         }
         json
+    }
+}
+
+impl Within {
+    pub(super) fn convert(self) -> Convert {
+        Convert::Within { otherwise: self.otherwise, most: self.most }
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod list;
 mod object;
+mod page;
 mod relation;
 mod value;
 
@@ -23,6 +24,7 @@ use crate::syntax::Span;
 
 pub use list::{Bind, Each, Guard, GuardValue, Narrow, Take};
 pub use object::{Case, Hollow, Member, ObjectOp, Omit, OneOf, Source, Test};
+pub use page::{Page, PagePart, Standing};
 pub use relation::{Input, Output, Relation, RelationRaw, Row, Write};
 pub use value::{Codec, Convert, EnumOp, Gap, Json, RawBack, Types, ValueOp};
 
@@ -136,6 +138,13 @@ pub enum Emit {
     WhenSet(Ref, Box<[u8]>),
     /// `true` while the place is neither null nor absent, else `false` (`is_set`).
     IsSet(Ref),
+    /// How many elements a list has, those kept back included; null where there is no list. It must
+    /// be one whose elements have blocks of their own.
+    Count(Ref),
+    /// The value while every test holds, else nothing (`when` of an alternative).
+    When(Vec<(Ref, Test)>, Box<Self>),
+    /// Where a page stands in a list, as one part of its envelope.
+    Page(Box<Page>),
     /// An object of lists (`group: { by, value }`), keys in the order first met. Elements without a
     /// key are left out.
     Group {

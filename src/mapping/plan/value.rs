@@ -94,6 +94,14 @@ pub enum Convert {
     RawObject,
     /// `raw: list`: copied; a single value is no list.
     RawList,
+    /// A whole number from 1 (`within`), as number or text, no more than `most`; anything else is
+    /// `otherwise`.
+    Within {
+        /// What is written for what is no such number.
+        otherwise: u32,
+        /// The bound; `None` is 2^53 - 1, and what is greater is no such number.
+        most: Option<u32>,
+    },
 }
 
 /// A codec; its two directions stand in one file under `mapping/run/codec/`.
@@ -114,6 +122,9 @@ pub enum Codec {
     /// Canonical reference `n:NUMBER` ↔ integer. Decode: 5 → `"n:5"`. Encode: `"n:5"` → 5, anything
     /// else → null.
     Alias,
+    /// Decode only: the reference just below a number, so that what comes after it begins with the
+    /// number itself: 5 → `"n:4"`, 1 → null.
+    AliasBelow,
     /// Lower-cased when decoded, copied when encoded.
     Lower,
     /// Canonical number ↔ the same digits as text.

@@ -12,6 +12,7 @@ mod emit;
 mod fault;
 mod group;
 mod narrow;
+mod page;
 pub mod reference;
 mod relation;
 mod test;

@@ -55,6 +55,7 @@ fn descend(program: &Program, emit: &Emit, steps: &[Cow<'_, str>]) -> Option<Sit
             .chain(&op.otherwise)
             .find_map(|emit| descend(program, emit, steps))
             .or(Some(op.site)),
+        Emit::When(_, emit) => descend(program, emit, steps),
         Emit::FirstOf(items) => items.iter().find_map(|emit| descend(program, emit, steps)),
         Emit::Tuple(items) | Emit::List(items, _) => {
             let (step, rest) = steps.split_first()?;
@@ -65,6 +66,8 @@ fn descend(program: &Program, emit: &Emit, steps: &[Cow<'_, str>]) -> Option<Sit
         | Emit::All(_)
         | Emit::WhenSet(..)
         | Emit::IsSet(_)
+        | Emit::Count(_)
+        | Emit::Page(_)
         | Emit::Group { .. }
         | Emit::Join { .. } => None,
     }

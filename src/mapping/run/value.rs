@@ -5,7 +5,7 @@ use super::test::{is, one_of};
 use super::{Run, Wrote, fault};
 use crate::canonical::contract::SchemaId;
 use crate::canonical::validate::validate;
-use crate::json::text;
+use crate::json::{text, write};
 use crate::mapping::plan::{Convert, EnumOp, SiteId, Types, ValueOp};
 
 impl<'a> Run<'a> {
@@ -53,6 +53,10 @@ impl<'a> Run<'a> {
             Convert::RawObject => return self.copy(Types::OBJECT, token, site),
             Convert::RawList => return self.copy(Types::LIST, token, site),
             Convert::Copy => return self.copy(accept, token, site),
+            Convert::Within { otherwise, most } => {
+                write::integer(self.out, codec::within(token, *otherwise, *most));
+                return Wrote::Value;
+            }
             _ => {}
         }
         if !accepted(accept, token) {
@@ -75,7 +79,9 @@ impl<'a> Run<'a> {
                 None => Wrote::Absent,
             },
             // Dealt with above.
-            Convert::Copy | Convert::RawObject | Convert::RawList => Wrote::Absent,
+            Convert::Copy | Convert::RawObject | Convert::RawList | Convert::Within { .. } => {
+                Wrote::Absent
+            }
         }
     }
 

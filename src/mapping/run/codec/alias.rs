@@ -24,14 +24,29 @@ pub(super) fn encode(token: &str, as_text: bool, out: &mut Vec<u8>) -> Result<Co
 
 /// 5 or `"5"` → `"n:5"`.
 pub(super) fn decode(token: &str, out: &mut Vec<u8>) -> Result<Coded, Refusal> {
+    Ok(reference(number(token)?, out))
+}
+
+/// 5 or `"5"` → `"n:4"`; nothing is below 1.
+pub(super) fn decode_below(token: &str, out: &mut Vec<u8>) -> Result<Coded, Refusal> {
+    match number(token)? {
+        1 => null(out),
+        number => Ok(reference(number - 1, out)),
+    }
+}
+
+fn number(token: &str) -> Result<u64, Refusal> {
     let number = unquoted(token);
     // "007" would come back as 7.
     let exact = !number.starts_with('0') && !number.starts_with('-');
     let number = text::unsigned(number).filter(|n| exact && (1..=MOST).contains(n));
-    let number = number.ok_or(NOT_A_NUMBER)?;
+    number.ok_or(NOT_A_NUMBER)
+}
+
+fn reference(number: u64, out: &mut Vec<u8>) -> Coded {
     quoted(out, true, |out| {
         out.extend_from_slice(b"n:");
         write::integer(out, number);
     });
-    Ok(Coded::Value)
+    Coded::Value
 }

@@ -12,9 +12,12 @@ mod moment;
 mod number;
 mod timestamp;
 mod unix;
+mod within;
 
 use crate::json::text;
 use crate::mapping::plan::Codec;
+
+pub(crate) use within::within;
 
 /// What a codec wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +54,8 @@ pub(crate) fn convert(
         (Codec::Date, true) => date::decode(token, out),
         (Codec::Alias, false) => alias::encode(token, as_text, out),
         (Codec::Alias, true) => alias::decode(token, out),
+        (Codec::AliasBelow, false) => Err("cannot be read"),
+        (Codec::AliasBelow, true) => alias::decode_below(token, out),
         (Codec::Lower, false) => lower::encode(token, out),
         (Codec::Lower, true) => lower::decode(token, out),
         (Codec::NumberText, false) => number::encode_number_text(token, out),

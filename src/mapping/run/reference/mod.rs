@@ -5,6 +5,7 @@
 //! needed member that stands twice, which the fast one refuses, is not noticed here.
 
 mod lists;
+mod page;
 mod relation;
 mod tree;
 
@@ -199,6 +200,15 @@ impl<'t> Slow<'t> {
                 Some(if self.set(*place) { owned(bytes) } else { "null".into() })
             }
             Emit::IsSet(place) => Some(self.set(*place).to_string()),
+            Emit::Count(list) => Some(self.size(*list)),
+            Emit::When(tests, emit) => {
+                if self.all(tests) {
+                    self.make(emit)
+                } else {
+                    None
+                }
+            }
+            Emit::Page(op) => self.page(op),
             Emit::Group { list, by, value } => Some(self.group(*list, *by, *value)),
             Emit::Join { list, value, separator } => Some(self.join(*list, *value, separator)),
             Emit::Narrow(op) => self.narrow(op),
@@ -375,6 +385,9 @@ impl<'t> Slow<'t> {
         }
         match convert {
             Convert::Copy | Convert::RawObject | Convert::RawList => Some(tree.raw.to_owned()),
+            Convert::Within { otherwise, most } => {
+                Some(codec::within(tree.raw, *otherwise, *most).to_string())
+            }
             Convert::Enum(op) => self.word(op, tree, site, true),
             Convert::Codec { codec, decode, text } => {
                 let mut out = Vec::new();

@@ -1,4 +1,5 @@
 mod build;
 mod cases;
+mod paged;
 mod programs;
 mod twin;

@@ -158,7 +158,11 @@ pub(super) fn both(
     Ok(fast.map(|()| (!written.is_empty()).then_some(written)))
 }
 
-static PROGRAMS: LazyLock<Vec<(&str, Program)>> = LazyLock::new(programs::all);
+static PROGRAMS: LazyLock<Vec<(&str, Program)>> = LazyLock::new(|| {
+    let mut all = programs::all();
+    all.push(("paged", super::paged::twins()));
+    all
+});
 
 proptest! {
     #![proptest_config(ProptestConfig {
