@@ -2,6 +2,7 @@
 //! types.
 
 pub mod catalog;
+pub mod documented;
 pub mod embedded;
 pub mod envelope;
 pub mod load;
@@ -12,6 +13,7 @@ pub mod scheme;
 use std::sync::Arc;
 
 use crate::mapping::plan::Program;
+use documented::Documented;
 use envelope::Envelopes;
 use route::Route;
 use scheme::Credential;
@@ -36,6 +38,8 @@ pub struct Dialect {
     /// Programs of its records for offline translation, by name: (encode, decode). `None` where a
     /// direction does not exist.
     pub records: Vec<(Box<str>, Option<Program>, Option<Program>)>,
+    /// What the vendor's documents promise, where they are written down.
+    pub documented: Option<Documented>,
 }
 
 /// Habits of a dialect that are not in its bodies. A closed list.

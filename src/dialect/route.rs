@@ -34,6 +34,8 @@ pub struct Route {
     pub replies: Vec<Reply>,
     /// Which parts of the request `inputs` must hold.
     pub inputs: Inputs,
+    /// Index of the documented operation that it is.
+    pub documents: Option<usize>,
     /// Where the route stands.
     pub span: Span,
 }

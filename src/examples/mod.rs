@@ -7,6 +7,7 @@
 
 mod compare;
 mod file;
+mod promised;
 mod script;
 
 use std::collections::BTreeSet;
@@ -136,7 +137,7 @@ async fn one(
         }
     };
     let recognised = catalog.recognise(&dialect.name, &example.method, request.uri().path());
-    let sight = match recognised {
+    let (sight, documents) = match recognised {
         crate::dialect::recognise::Recognition::Route { route, .. }
             if *route.name != *example.route =>
         {
@@ -147,9 +148,10 @@ async fn one(
             return;
         }
         crate::dialect::recognise::Recognition::Route { route, .. } => {
-            route.credential.and_then(|c| dialect.credentials.get(c)).and_then(|c| c.sight.clone())
+            let credential = route.credential.and_then(|c| dialect.credentials.get(c));
+            (credential.and_then(|c| c.sight.clone()), route.documents)
         }
-        _ => None,
+        _ => (None, None),
     };
     let mount = catalog.mounts.iter().find(|m| *m.host == *dialect.name);
     let tenant = mount.map_or_else(|| Tenant(Arc::from("example")), |m| m.tenant.clone());
@@ -200,6 +202,9 @@ async fn one(
     let Ok(body) = body.collect().await.map(|b| b.to_bytes());
     script.finish(found);
     compare::reply(example, head.status.as_u16(), &head.headers, &body, found);
+    if let Some((documented, operation)) = dialect.documented.as_ref().zip(documents) {
+        promised::check(documented, operation, example, head.status.as_u16(), &body, found);
+    }
 }
 
 /// What a client sends to be the example's principal.

@@ -106,7 +106,7 @@ impl Ty {
                     Kind::Boolean => Types::BOOLEAN,
                     Kind::List { .. } => Types::LIST,
                     Kind::Object { .. } => Types::OBJECT,
-                    Kind::Union(_) | Kind::Any(_) => Types::ANY,
+                    Kind::Union(_) | Kind::Any(_) | Kind::Value(_) => Types::ANY,
                 })
             }),
         }
@@ -299,7 +299,7 @@ impl Ty {
                         Kind::Union(of) | Kind::Any(of) if !of.is_empty() => {
                             Self::Of(of.clone()).describe(contract)
                         }
-                        Kind::Union(_) | Kind::Any(_) => "anything".into(),
+                        Kind::Union(_) | Kind::Any(_) | Kind::Value(_) => "anything".into(),
                     },
                 };
                 let mut names: Vec<String> = ids.iter().map(one).collect();

@@ -36,8 +36,8 @@ codes! {
     108 UnsupportedLanguage "a language version this program does not know",
     109 MissingFile "a file or folder that should be there",
     // 02xx: the canonical contract
-    201 Contract "the canonical contract contradicts itself",
-    202 UnknownReference "a reference to something the contract does not define",
+    201 Contract "a contract, canonical or documented, contradicts itself",
+    202 UnknownReference "a reference to something a contract does not define",
     // 03xx: names and places
     301 BadPlace "text that is no place (names, indexes and `[*]` only)",
     302 UnknownPlace "a place the canonical schema does not have",
@@ -74,10 +74,12 @@ codes! {
     505 BadCondition "a condition that can never hold",
     506 MissingErrorTable "an error code without a row",
     507 PagingPair "a way of paging that a call or reply cannot follow",
+    508 UndocumentedRoute "a route that the documents do not have",
     // 06xx: examples
     601 ExampleMismatch "an example does not come out as written",
     602 NoExample "a route without an example",
     603 BadExample "an example that cannot be run",
+    604 NotAsDocumented "an answer that is not what the documents promise",
     // 07xx: leftovers
     701 Unused "a record, enum or argument that nothing uses",
     // 08xx: configuration

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use super::{
     Contract, Kind, Location, Operation, OperationId, Parameter, Property, Schema, SchemaId,
+    Schemas,
 };
 
 static ANYTHING: Schema = Schema { name: None, nullable: true, kind: Kind::Any(Vec::new()) };
@@ -30,20 +31,81 @@ impl Contract {
         self.operations.get(usize::from(id.0)).unwrap_or(&NOTHING)
     }
 
+    /// Its schemas.
+    #[must_use]
+    pub fn schemas(&self) -> &Schemas {
+        &self.schemas
+    }
+
     /// A schema by its id.
     #[must_use]
     pub fn schema(&self, id: SchemaId) -> &Schema {
-        self.schemas.get(id.0 as usize).unwrap_or(&ANYTHING)
+        self.schemas.schema(id)
     }
 
     /// The schema with a name under `components/schemas`.
     #[must_use]
     pub fn schema_named(&self, name: &str) -> Option<SchemaId> {
-        self.named.iter().find(|(n, _)| &**n == name).map(|(_, id)| *id)
+        self.schemas.named(name)
     }
 
     /// The names under `components/schemas`, in the order of the document.
     pub fn schema_names(&self) -> impl Iterator<Item = &str> {
+        self.schemas.names()
+    }
+
+    /// The members of an object; empty for everything that is no object.
+    #[must_use]
+    pub fn properties(&self, id: SchemaId) -> &[Property] {
+        self.schemas.properties(id)
+    }
+
+    /// A member of an object.
+    #[must_use]
+    pub fn property(&self, id: SchemaId, name: &str) -> Option<&Property> {
+        self.schemas.property(id, name)
+    }
+
+    /// The alternative of a union whose member `type` may be `word`.
+    #[must_use]
+    pub fn alternative(&self, union: SchemaId, word: &str) -> Option<SchemaId> {
+        self.schemas.alternative(union, word)
+    }
+
+    /// What the member `type` of an alternative of a union may be.
+    #[must_use]
+    pub fn discriminators(&self, alternative: SchemaId) -> &[Box<str>] {
+        self.schemas.discriminators(alternative)
+    }
+
+    /// The listed values of a text; empty where they are not listed.
+    #[must_use]
+    pub fn words(&self, id: SchemaId) -> &[Box<str>] {
+        self.schemas.words(id)
+    }
+
+    /// SHA-256 of the document's text, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+}
+
+impl Schemas {
+    /// A schema by its id.
+    #[must_use]
+    pub fn schema(&self, id: SchemaId) -> &Schema {
+        self.all.get(id.0 as usize).unwrap_or(&ANYTHING)
+    }
+
+    /// The schema with a name under `components/schemas`.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<SchemaId> {
+        self.named.iter().find(|(n, _)| &**n == name).map(|(_, id)| *id)
+    }
+
+    /// The names under `components/schemas`, in the order of the document.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
         self.named.iter().map(|(name, _)| &**name)
     }
 
@@ -107,12 +169,6 @@ impl Contract {
             Kind::String(text) => text.words.as_deref().unwrap_or_default(),
             _ => &[],
         }
-    }
-
-    /// SHA-256 of the document's text, in hexadecimal.
-    #[must_use]
-    pub fn digest(&self) -> &str {
-        &self.digest
     }
 }
 

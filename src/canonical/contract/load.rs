@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Contract, Schema, SchemaId};
+use super::{Contract, Schema, SchemaId, Schemas};
 use crate::syntax::fields::wrong_type;
 use crate::syntax::yaml::Entry;
 use crate::syntax::{Code, Diagnostic, Diagnostics, Fields, Node, Sources, closest};
@@ -11,10 +11,20 @@ use crate::syntax::{Code, Diagnostic, Diagnostics, Fields, Node, Sources, closes
 pub(super) const DOCUMENTATION: [&str; 6] =
     ["title", "summary", "description", "externalDocs", "example", "examples"];
 
+/// What kind of document is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// The canonical contract: strict, with what programs read of it.
+    Contract,
+    /// What a vendor published: the same schemas, and some shapes that only such documents have.
+    Published,
+}
+
 /// The document being read.
-pub(super) struct Reader<'n, 'd> {
+pub(crate) struct Reader<'n, 'd> {
+    pub(super) style: Style,
     components: Option<&'n Node>,
-    pub(super) diagnostics: &'d mut Diagnostics,
+    pub(crate) diagnostics: &'d mut Diagnostics,
     pub(super) schemas: Vec<Schema>,
     pub(super) named: Vec<Named<'n>>,
     /// Schemas that are another one, or null.
@@ -61,25 +71,14 @@ fn read(sources: &Sources, document: &Node, diagnostics: &mut Diagnostics) -> Op
                 .help("write `openapi: 3.1.0`"),
         );
     }
-    let mut reader = Reader {
-        components,
-        diagnostics,
-        schemas: Vec::new(),
-        named: Vec::new(),
-        nullable_copies: Vec::new(),
-        unions: Vec::new(),
-    };
-    reader.components();
-    reader.read_named_schemas();
+    let mut reader = Reader::new(Style::Contract, components, diagnostics);
     let operations = reader.operations(paths?);
-    reader.settle();
     let mut contract = Contract {
         operations: Vec::new(),
-        named: reader.named.iter().map(|n| (n.name.into(), n.id)).collect(),
-        schemas: std::mem::take(&mut reader.schemas),
+        schemas: reader.finish(),
         digest: hex(&Sha256::digest(sources.text(document.span.source))),
     };
-    super::cache::check(&contract, &operations, reader.diagnostics);
+    super::cache::check(&contract, &operations, diagnostics);
     contract.operations = operations.into_iter().map(|o| o.operation).collect();
     Some(contract)
 }
@@ -93,13 +92,42 @@ fn hex(bytes: &[u8]) -> Box<str> {
 }
 
 /// Marks the keys that only documentation reads as known.
-pub(super) fn skip_documentation(fields: &mut Fields<'_, '_>) {
+pub(crate) fn skip_documentation(fields: &mut Fields<'_, '_>) {
     for key in DOCUMENTATION {
         fields.get(key);
     }
 }
 
-impl<'n> Reader<'n, '_> {
+impl<'n, 'd> Reader<'n, 'd> {
+    /// Begins with everything under `components`.
+    pub(crate) fn new(
+        style: Style,
+        components: Option<&'n Node>,
+        diagnostics: &'d mut Diagnostics,
+    ) -> Self {
+        let mut reader = Self {
+            style,
+            components,
+            diagnostics,
+            schemas: Vec::new(),
+            named: Vec::new(),
+            nullable_copies: Vec::new(),
+            unions: Vec::new(),
+        };
+        reader.components();
+        reader.read_named_schemas();
+        reader
+    }
+
+    /// The schemas, when everything that may refer to one was read.
+    pub(crate) fn finish(mut self) -> Schemas {
+        self.settle();
+        Schemas {
+            named: self.named.iter().map(|n| (n.name.into(), n.id)).collect(),
+            all: self.schemas,
+        }
+    }
+
     /// Checks the kinds of components, and notes the names of the schemas.
     fn components(&mut self) {
         let Some(node) = self.components else { return };
@@ -119,12 +147,12 @@ impl<'n> Reader<'n, '_> {
     }
 
     /// Adds an error.
-    pub(super) fn error(&mut self, code: Code, node: &Node, message: impl Into<String>) {
+    pub(crate) fn error(&mut self, code: Code, node: &Node, message: impl Into<String>) {
         self.diagnostics.push(Diagnostic::error(code, node.span, message));
     }
 
     /// The component that `node` names with `$ref`, or `node` itself.
-    pub(super) fn follow(&mut self, node: &'n Node, kind: &'static str) -> Option<&'n Node> {
+    pub(crate) fn follow(&mut self, node: &'n Node, kind: &'static str) -> Option<&'n Node> {
         let Some(reference) = node.get("$ref") else { return Some(node) };
         let name = self.referred(reference, kind)?;
         self.entries(kind).iter().find(|e| e.key == name).map(|e| &e.value)

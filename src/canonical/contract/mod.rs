@@ -7,6 +7,7 @@
 
 mod cache;
 mod find;
+mod listed;
 mod load;
 mod objects;
 mod operations;
@@ -18,17 +19,25 @@ use std::time::Duration;
 
 use super::OperationId;
 
+pub(crate) use load::{Reader, Style, skip_documentation};
+
 /// The loaded contract: operations, schemas, cache facts. Immutable.
 #[derive(Debug, Default)]
 pub struct Contract {
     operations: Vec<Operation>,
-    schemas: Vec<Schema>,
-    /// `components/schemas`, in the order of the document.
-    named: Vec<(Box<str>, SchemaId)>,
+    schemas: Schemas,
     digest: Box<str>,
 }
 
-/// A schema of the contract; follow it with [`Contract::schema`].
+/// The schemas of one document: the contract's, or those of a dialect's published documents.
+#[derive(Debug, Default)]
+pub struct Schemas {
+    all: Vec<Schema>,
+    /// `components/schemas`, in the order of the document.
+    named: Vec<(Box<str>, SchemaId)>,
+}
+
+/// A schema of a document; follow it with [`Schemas::schema`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SchemaId(pub u32);
 
@@ -161,6 +170,9 @@ pub enum Kind {
         /// Largest value.
         max: i64,
     },
+    /// This one value that is no text: the token of a number or a boolean. Only published documents
+    /// have it.
+    Value(Box<str>),
     /// Any number, both ends included.
     Number {
         /// Smallest value; minus infinity where there is none.
@@ -176,6 +188,8 @@ pub enum Kind {
         items: SchemaId,
         /// No two alike.
         unique: bool,
+        /// Fewest elements.
+        min: u32,
         /// Most elements.
         max: Option<u32>,
     },
@@ -226,6 +240,8 @@ pub struct Property {
     pub include: Option<Box<str>>,
     /// `x-ref`: the id property that goes with it.
     pub reference: Option<Box<str>>,
+    /// `x-differs`: known to be something else than the document says; it is not looked at.
+    pub differs: bool,
 }
 
 /// Members beyond the listed ones.

@@ -83,7 +83,7 @@ impl<'n> Reader<'n, '_> {
         let Some(mut fields) = Fields::of(node, "a schema of an object", self.diagnostics) else {
             return;
         };
-        skip(&mut fields);
+        skip(&mut fields, self.style);
         fields.get("type");
         let all_of = fields.list("allOf").unwrap_or_default();
         let properties = fields.map("properties").unwrap_or_default();
@@ -128,8 +128,12 @@ impl<'n> Reader<'n, '_> {
             gateway: false,
             include: None,
             reference: None,
+            differs: entry.value.get("x-differs").is_some(),
         };
         if let Some(mut fields) = Fields::of(&entry.value, "a property", self.diagnostics) {
+            for key in ["x-differs", "x-empty"] {
+                fields.text(key);
+            }
             property.gateway = fields.boolean("x-gateway").unwrap_or(false);
             property.include = fields.text("x-include").map(Into::into);
             property.reference = fields.text("x-ref").map(Into::into);

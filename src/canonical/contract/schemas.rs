@@ -1,6 +1,6 @@
 //! Schemas: the subset of JSON Schema 2020-12 that the contract is written in.
 
-use super::load::{DOCUMENTATION, Reader};
+use super::load::{DOCUMENTATION, Reader, Style};
 use super::{Additional, Kind, Property, Schema, SchemaId, StringKind, find};
 use crate::syntax::fields::wrong_type;
 use crate::syntax::{Code, Diagnostic, Fields, Node, Value, closest};
@@ -18,6 +18,18 @@ const SCHEMA_DOCUMENTATION: [&str; 7] = [
 
 /// Keys of ours; they stand on a property, beside its schema.
 const PROPERTY_KEYS: [&str; 3] = ["x-include", "x-ref", "x-gateway"];
+/// The same of published documents.
+const PUBLISHED_KEYS: [&str; 2] = ["x-differs", "x-empty"];
+
+impl Style {
+    /// Keys that stand on a property, beside its schema.
+    fn property_keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Contract => &PROPERTY_KEYS,
+            Self::Published => &PUBLISHED_KEYS,
+        }
+    }
+}
 
 /// Why an alternative of `oneOf` is refused.
 const UNTOLD: &str = "an alternative of `oneOf` is an object that requires a member `type` with \
@@ -29,7 +41,7 @@ pub(super) struct Types {
     pub(super) nullable: bool,
     pub(super) words: Vec<&'static str>,
     /// Something else was said, and reported.
-    wrong: bool,
+    pub(super) wrong: bool,
 }
 
 const TYPES: [&str; 6] = ["string", "integer", "number", "boolean", "array", "object"];
@@ -58,7 +70,7 @@ impl<'n> Reader<'n, '_> {
     }
 
     /// The schema that stands at `node`: the one it refers to, or one of its own.
-    pub(super) fn schema(&mut self, node: &'n Node) -> SchemaId {
+    pub(crate) fn schema(&mut self, node: &'n Node) -> SchemaId {
         self.no_property_keys(node);
         self.schema_of_property(node)
     }
@@ -66,7 +78,7 @@ impl<'n> Reader<'n, '_> {
     /// Refuses keys of a property where none is.
     pub(super) fn no_property_keys(&mut self, node: &Node) {
         for entry in node.as_map().unwrap_or_default() {
-            if PROPERTY_KEYS.contains(&entry.key.as_str()) {
+            if self.style.property_keys().contains(&entry.key.as_str()) {
                 let message = format!("`{}` says something only on a property", entry.key);
                 self.diagnostics.push(Diagnostic::error(Code::UnknownKey, entry.key_span, message));
             }
@@ -77,7 +89,7 @@ impl<'n> Reader<'n, '_> {
     pub(super) fn schema_of_property(&mut self, node: &'n Node) -> SchemaId {
         if let Some(reference) = node.get("$ref") {
             if let Some(mut fields) = Fields::of(node, "a reference", self.diagnostics) {
-                skip(&mut fields);
+                skip(&mut fields, self.style);
                 fields.get("$ref");
                 fields.finish();
             }
@@ -101,7 +113,10 @@ impl<'n> Reader<'n, '_> {
         } else if node.get("allOf").is_some() {
             self.build_object(node, id, false);
         } else if node.get("anyOf").is_some() {
-            self.build_any(node, id);
+            self.build_any(node, "anyOf", id);
+        } else if self.style == Style::Published && node.get("oneOf").is_some() {
+            // Published alternatives are told apart in all sorts of ways.
+            self.build_any(node, "oneOf", id);
         } else if node.get("oneOf").is_some() {
             self.build_one_of(node, id);
         } else {
@@ -109,8 +124,8 @@ impl<'n> Reader<'n, '_> {
         }
     }
 
-    fn build_any(&mut self, node: &'n Node, id: SchemaId) {
-        let Some(list) = self.only_list(node, "anyOf") else { return };
+    fn build_any(&mut self, node: &'n Node, key: &'static str, id: SchemaId) {
+        let Some(list) = self.only_list(node, key) else { return };
         let is_null = |n: &&Node| n.get("type").and_then(Node::as_text) == Some("null");
         let nullable = list.iter().any(|n| is_null(&n));
         let rest: Vec<&'n Node> = list.iter().filter(|n| !is_null(n)).collect();
@@ -133,7 +148,7 @@ impl<'n> Reader<'n, '_> {
     /// The list under `key` of a schema that has nothing else.
     fn only_list(&mut self, node: &'n Node, key: &'static str) -> Option<&'n [Node]> {
         let mut fields = Fields::of(node, "a schema", self.diagnostics)?;
-        skip(&mut fields);
+        skip(&mut fields, self.style);
         let list = fields.list(key);
         fields.finish();
         list
@@ -143,6 +158,10 @@ impl<'n> Reader<'n, '_> {
         let types = self.types(node);
         if types.wrong {
             return;
+        }
+        let listed = node.get("enum").is_some() || node.get("const").is_some();
+        if self.style == Style::Published && listed {
+            return self.build_listed(node, &types, id);
         }
         let kind = match types.words.as_slice() {
             ["object"] => return self.build_object(node, id, types.nullable),
@@ -155,7 +174,7 @@ impl<'n> Reader<'n, '_> {
                 let Some(mut fields) = Fields::of(node, "a schema", self.diagnostics) else {
                     return;
                 };
-                skip(&mut fields);
+                skip(&mut fields, self.style);
                 fields.get("type");
                 fields.finish();
                 match words {
@@ -195,7 +214,7 @@ impl<'n> Reader<'n, '_> {
     }
 
     /// A type without constraints.
-    fn simple(&mut self, word: &str) -> SchemaId {
+    pub(super) fn simple(&mut self, word: &str) -> SchemaId {
         let id = self.reserve();
         let kind = match word {
             "string" => Kind::String(StringKind::default()),
@@ -205,7 +224,7 @@ impl<'n> Reader<'n, '_> {
             "array" => {
                 let items = self.reserve();
                 self.put(items, Kind::Any(Vec::new()), true);
-                Kind::List { items, unique: false, max: None }
+                Kind::List { items, unique: false, min: 0, max: None }
             }
             _ => Kind::Object {
                 properties: Vec::new(),
@@ -221,7 +240,7 @@ impl<'n> Reader<'n, '_> {
         let Some(mut fields) = Fields::of(node, "a schema of text", self.diagnostics) else {
             return Kind::String(StringKind::default());
         };
-        skip(&mut fields);
+        skip(&mut fields, self.style);
         fields.get("type");
         let mut words = None;
         if let Some(word) = fields.text("const") {
@@ -286,7 +305,7 @@ impl<'n> Reader<'n, '_> {
         else {
             return kind;
         };
-        skip(&mut fields);
+        skip(&mut fields, self.style);
         fields.get("type");
         fields.word("format", &["int32", "int64"]);
         let mut limit = |key, fallback| match fields.get(key) {
@@ -308,7 +327,7 @@ impl<'n> Reader<'n, '_> {
         let Some(mut fields) = Fields::of(node, "a schema of a number", self.diagnostics) else {
             return kind;
         };
-        skip(&mut fields);
+        skip(&mut fields, self.style);
         fields.get("type");
         let mut limit = |key, fallback| match fields.get(key) {
             None => fallback,
@@ -330,23 +349,24 @@ impl<'n> Reader<'n, '_> {
     }
 
     fn list(&mut self, node: &'n Node) -> Kind {
-        let mut read = (None, false, None);
+        let mut read = (None, false, 0, None);
         if let Some(mut fields) = Fields::of(node, "a schema of a list", self.diagnostics) {
-            skip(&mut fields);
+            skip(&mut fields, self.style);
             fields.get("type");
             read = (
                 fields.required("items"),
                 fields.boolean("uniqueItems").unwrap_or(false),
+                fields.count("minItems").and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
                 fields.count("maxItems").and_then(|n| u32::try_from(n).ok()),
             );
             fields.finish();
         }
-        let (items, unique, max) = read;
+        let (items, unique, min, max) = read;
         let items = match items {
             Some(items) => self.schema(items),
             None => self.reserve(),
         };
-        Kind::List { items, unique, max }
+        Kind::List { items, unique, min, max }
     }
 
     /// What can only be done when every schema is known: nullable copies, and the checks of unions.
@@ -428,8 +448,9 @@ impl<'n> Reader<'n, '_> {
 }
 
 /// Marks the keys that change nothing as known, and those a property reads.
-pub(super) fn skip(fields: &mut Fields<'_, '_>) {
-    for key in DOCUMENTATION.into_iter().chain(SCHEMA_DOCUMENTATION).chain(PROPERTY_KEYS) {
+pub(super) fn skip(fields: &mut Fields<'_, '_>, style: Style) {
+    let ours = style.property_keys().iter().copied();
+    for key in DOCUMENTATION.into_iter().chain(SCHEMA_DOCUMENTATION).chain(ours) {
         fields.get(key);
     }
 }

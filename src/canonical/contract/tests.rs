@@ -279,7 +279,7 @@ fn alternatives_without_a_type_are_told_apart_by_their_own_members() {
     let contract = embedded();
     let filter = contract.schema_named("Filter").unwrap();
     let of = |name: &'static str| {
-        let found = contract.alternative_with(filter, std::iter::once(name.into()));
+        let found = contract.schemas().alternative_with(filter, std::iter::once(name.into()));
         found.and_then(|id| contract.schema(id).name.as_deref())
     };
     assert_eq!(of("op"), Some("FilterGroup"));

@@ -6,9 +6,11 @@
 
 mod text;
 
+use std::borrow::Cow;
+
 use smallvec::{SmallVec, smallvec};
 
-use super::contract::{Additional, Kind, Parameter, Property, SchemaId};
+use super::contract::{Additional, Kind, Parameter, Property, SchemaId, Schemas, StringKind};
 use super::{Contract, FieldProblem, OperationId};
 use crate::json::text::{self as json, Kind as Is};
 use crate::json::walk;
@@ -25,7 +27,7 @@ pub struct Violation {
     /// Where (RFC 6901); empty for the whole text.
     pub pointer: String,
     /// `wrong_type`, `required`, `unknown`, `read_only`, `invalid`, `too_long`, `too_short`,
-    /// `too_large`, `too_small`, `too_many` or `duplicate`.
+    /// `too_large`, `too_small`, `too_many`, `too_few`, `duplicate` or `order`.
     pub code: &'static str,
     /// What is wrong, in words for the client, as a clause about the value.
     pub detail: String,
@@ -45,9 +47,19 @@ impl From<Violation> for FieldProblem {
 /// Checks an answer, or any value of a schema. Adds to `faults` until there are
 /// [`MOST_FAULTS`] of them.
 pub fn validate(contract: &Contract, schema: SchemaId, json: &[u8], faults: &mut Vec<Violation>) {
-    let judge =
-        Judge { contract, path: Vec::new(), faults, write: false, patch: false, answer: None };
-    judge.text(schema, json);
+    judge(contract.schemas(), Rules::default(), faults).text(schema, json);
+}
+
+/// Checks a value against the schemas of published documents; where these are `ordered`, the order
+/// of members as well.
+pub fn validate_published(
+    schemas: &Schemas,
+    ordered: bool,
+    schema: SchemaId,
+    json: &[u8],
+    faults: &mut Vec<Violation>,
+) {
+    judge(schemas, Rules { ordered, ..Rules::default() }, faults).text(schema, json);
 }
 
 /// Checks the body of a request: what only gateway or backend fill is refused, and of a merge patch
@@ -63,15 +75,9 @@ pub fn validate_body(
     if json.is_empty() && !body.required {
         return;
     }
-    let judge = Judge {
-        contract,
-        path: Vec::new(),
-        faults,
-        write: true,
-        patch: body.patch,
-        answer: operation.answer,
-    };
-    judge.text(body.schema, json);
+    let rules =
+        Rules { write: true, patch: body.patch, answer: operation.answer, ..Rules::default() };
+    judge(contract.schemas(), rules, faults).text(body.schema, json);
 }
 
 /// Checks one value of a parameter, as text from the wire without its encoding; of a list, one
@@ -99,15 +105,31 @@ pub fn parameter(contract: &Contract, parameter: &Parameter, value: &str) -> Res
 }
 
 struct Judge<'c, 'j, 'f> {
-    contract: &'c Contract,
+    schemas: &'c Schemas,
     path: Vec<Step<'j>>,
     faults: &'f mut Vec<Violation>,
+    rules: Rules,
+}
+
+fn judge<'c, 'f>(
+    schemas: &'c Schemas,
+    rules: Rules,
+    faults: &'f mut Vec<Violation>,
+) -> Judge<'c, 'static, 'f> {
+    Judge { schemas, path: Vec::new(), faults, rules }
+}
+
+/// What holds beyond the schemas.
+#[derive(Clone, Copy, Default)]
+struct Rules {
     /// A request's body: `x-gateway` is refused.
     write: bool,
     /// A merge patch: nothing is required.
     patch: bool,
     /// What the operation answers with; what is in it and not in the body is not to be written.
     answer: Option<SchemaId>,
+    /// Members stand in the order of the schema.
+    ordered: bool,
 }
 
 /// A step of the way to the value that is looked at.
@@ -166,8 +188,7 @@ impl<'j> Judge<'_, 'j, '_> {
         if self.full() || self.path.len() > MOST_DEPTH {
             return;
         }
-        let contract = self.contract;
-        let schema = contract.schema(id);
+        let schema = self.schemas.schema(id);
         let is = json::kind(token);
         if is == Is::Null {
             if token.is_empty() {
@@ -187,8 +208,13 @@ impl<'j> Judge<'_, 'j, '_> {
             (Kind::Integer { min, max }, Is::Integer) => self.integer(*min, *max, token),
             (Kind::Number { min, max }, Is::Integer | Is::Number) => self.number(*min, *max, token),
             (Kind::Boolean, Is::Boolean) => {}
-            (Kind::List { items, unique, max }, Is::List) => {
-                self.list(*items, *unique, *max, token);
+            (Kind::Value(only), Is::Integer | Is::Number | Is::Boolean) => {
+                if **only != *token {
+                    self.fault("invalid", format!("must be {only}"));
+                }
+            }
+            (Kind::List { items, unique, min, max }, Is::List) => {
+                self.list(*items, *unique, (*min, *max), token);
             }
             (Kind::Object { properties, additional, min_properties }, Is::Object) => {
                 self.object(properties, *additional, *min_properties, token);
@@ -221,8 +247,17 @@ impl<'j> Judge<'_, 'j, '_> {
         }
     }
 
-    fn list(&mut self, items: SchemaId, unique: bool, max: Option<u32>, token: &'j str) {
+    fn list(
+        &mut self,
+        items: SchemaId,
+        unique: bool,
+        (min, max): (u32, Option<u32>),
+        token: &'j str,
+    ) {
         let most = max.map_or(usize::MAX, |max| max as usize);
+        if min > 0 && walk::elements(token).take(min as usize).count() < min as usize {
+            self.fault("too_few", format!("must have at least {min} elements"));
+        }
         let mut seen = foldhash::HashSet::default();
         for (index, element) in walk::elements(token).enumerate() {
             if index >= most {
@@ -249,6 +284,7 @@ impl<'j> Judge<'_, 'j, '_> {
     ) {
         let mut seen: SmallVec<[bool; 128]> = smallvec![false; properties.len()];
         let mut count = 0_u32;
+        let mut last: Option<usize> = None;
         for (name, value) in walk::members(token) {
             count = count.saturating_add(1);
             let found = properties.iter().position(|p| json::eq(name, &p.name));
@@ -257,10 +293,19 @@ impl<'j> Judge<'_, 'j, '_> {
                 Some((_, seen)) if *seen => self.fault("duplicate", "is written twice"),
                 Some((property, seen)) => {
                     *seen = true;
-                    if self.write && property.gateway {
+                    if self.rules.write && property.gateway {
                         self.fault("read_only", READ_ONLY);
-                    } else {
+                    } else if !property.differs {
                         self.value(property.schema, value);
+                    }
+                    if self.rules.ordered {
+                        let before = last.filter(|last| found.is_some_and(|at| at < *last));
+                        match before.and_then(|b| properties.get(b)) {
+                            Some(before) => {
+                                self.fault("order", format!("must stand before `{}`", before.name))
+                            }
+                            None => last = found,
+                        }
                     }
                 }
                 None => match additional {
@@ -277,11 +322,12 @@ impl<'j> Judge<'_, 'j, '_> {
         if count < min_properties {
             self.fault("required", format!("must have at least {min_properties} of its members"));
         }
-        if self.patch {
+        if self.rules.patch {
             return;
         }
         for (property, seen) in properties.iter().zip(seen) {
-            if property.required && !seen && !(self.write && property.gateway) {
+            let excused = property.differs || (self.rules.write && property.gateway);
+            if property.required && !seen && !excused {
                 let missing = Step::Missing(property.name.clone());
                 self.fault_at(missing, "required", "must be there");
             }
@@ -291,8 +337,8 @@ impl<'j> Judge<'_, 'j, '_> {
     fn unknown(&mut self, name: &str, properties: &[Property]) {
         // A member of the resource that the write does not take, at the top of the body.
         if self.path.len() == 1
-            && let Some(answer) = self.answer
-            && self.contract.property(answer, name).is_some()
+            && let Some(answer) = self.rules.answer
+            && self.schemas.property(answer, name).is_some()
         {
             return self.fault("read_only", READ_ONLY);
         }
@@ -304,7 +350,7 @@ impl<'j> Judge<'_, 'j, '_> {
     }
 
     fn union(&mut self, id: SchemaId, of: &[SchemaId], token: &'j str) {
-        let contract = self.contract;
+        let contract = self.schemas;
         if of.iter().all(|one| contract.discriminators(*one).is_empty()) {
             return self.untyped_union(id, of, token);
         }
@@ -329,10 +375,10 @@ impl<'j> Judge<'_, 'j, '_> {
     /// A union whose alternatives are told apart by their own members.
     fn untyped_union(&mut self, id: SchemaId, of: &[SchemaId], token: &'j str) {
         let names = walk::members(token).map(|(name, _)| json::decode(name));
-        match self.contract.alternative_with(id, names) {
+        match self.schemas.alternative_with(id, names) {
             Some(alternative) => self.value(alternative, token),
             None => {
-                let own = |index| self.contract.own_members(of, index).next();
+                let own = |index| self.schemas.own_members(of, index).next();
                 let all: Vec<String> =
                     (0..of.len()).filter_map(own).map(|name| format!("`{name}`")).collect();
                 self.fault("required", format!("must have {}", all.join(" or ")));
@@ -340,25 +386,56 @@ impl<'j> Judge<'_, 'j, '_> {
         }
     }
 
+    /// Of several alternatives, what is wrong with the one that the value is nearest to.
     fn any(&mut self, of: &[SchemaId], token: &'j str) {
-        let contract = self.contract;
-        let fits = |id: &SchemaId| {
+        let schemas = self.schemas;
+        let is = json::kind(token);
+        let mut nearest: Option<Vec<Violation>> = None;
+        for id in of {
             let mut faults = Vec::new();
             Judge {
-                contract,
+                schemas,
                 path: Vec::new(),
                 faults: &mut faults,
-                write: self.write,
-                patch: self.patch,
-                answer: None,
+                rules: Rules { answer: None, ..self.rules },
             }
             .value(*id, token);
-            faults.is_empty()
-        };
-        if !of.is_empty() && !of.iter().any(fits) {
-            let nouns: Vec<_> = of.iter().map(|id| noun(&contract.schema(*id).kind)).collect();
+            if faults.is_empty() {
+                return;
+            }
+            let alike = matches!(
+                (&schemas.schema(*id).kind, is),
+                (Kind::Object { .. } | Kind::Union(_), Is::Object) | (Kind::List { .. }, Is::List)
+            );
+            if alike && nearest.as_ref().is_none_or(|n| faults.len() < n.len()) {
+                nearest = Some(faults);
+            }
+        }
+        if let Some(faults) = nearest {
+            let here = self.pointer();
+            for mut fault in faults {
+                fault.pointer.insert_str(0, &here);
+                if !self.full() {
+                    self.faults.push(fault);
+                }
+            }
+        } else if !of.is_empty() {
+            let mut nouns: Vec<Cow<'_, str>> =
+                of.iter().map(|id| alternative(&schemas.schema(*id).kind)).collect();
+            nouns.dedup();
             self.fault("wrong_type", format!("must be {}", nouns.join(" or ")));
         }
+    }
+}
+
+/// An alternative in a sentence; listed values by name.
+fn alternative(kind: &Kind) -> Cow<'_, str> {
+    match kind {
+        Kind::Value(only) => Cow::Borrowed(only),
+        Kind::String(StringKind { words: Some(words), .. }) => {
+            words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(" or ").into()
+        }
+        kind => Cow::Borrowed(noun(kind)),
     }
 }
 
@@ -372,7 +449,7 @@ fn noun(kind: &Kind) -> &'static str {
         Kind::Boolean => "true or false",
         Kind::List { .. } => "a list",
         Kind::Object { .. } | Kind::Union(_) => "an object",
-        Kind::Any(_) => "another value",
+        Kind::Any(_) | Kind::Value(_) => "another value",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::syntax::yaml::{self, Entry, FILE_NODES};
+use crate::syntax::yaml::{self, CONTRACT_NODES, Entry, FILE_NODES};
 use crate::syntax::{Code, Diagnostic, Diagnostics, Node, Sources, Span, closest};
 
 use crate::dialect::embedded::Files;
@@ -17,6 +17,7 @@ pub(super) struct Folder {
     pub(super) records: Vec<Node>,
     pub(super) enums: Vec<Node>,
     pub(super) routes: Vec<Node>,
+    pub(super) documented: Option<Node>,
     /// A file could not be read, so what seems to be missing may stand in it.
     pub(super) torn: bool,
 }
@@ -42,8 +43,12 @@ impl Folder {
         let (records, enums, routes) = (of_kind("records"), of_kind("enums"), of_kind("routes"));
         let dialect =
             parse(files, &format!("{name}/dialect.yaml"), FILE_NODES, sources, diagnostics);
+        let path = format!("{name}/documented.yaml");
+        let documented = files.paths().any(|p| p == path);
+        let documented =
+            documented.then(|| parse(files, &path, CONTRACT_NODES, sources, diagnostics)).flatten();
         strangers(files, name, sources, diagnostics);
-        Self { dialect, records, enums, routes, torn }
+        Self { dialect, records, enums, routes, documented, torn }
     }
 
     /// The names under a key of the files of that kind, in order.

@@ -68,6 +68,7 @@ pub(super) fn routes(
                 }],
                 replies: vec![make.reply()],
                 inputs: inputs(operation),
+                documents: None,
                 span: head.span,
             })
         })

@@ -3,6 +3,7 @@
 
 mod calls;
 mod credentials;
+pub(super) mod documented;
 mod errors;
 mod folder;
 mod head;
@@ -26,6 +27,7 @@ use crate::syntax::{Code, Diagnostic, Diagnostics, Sources, Span, closest};
 
 use super::Dialect;
 use super::catalog::{Catalog, Mount, MountSpec};
+use super::documented::Documented;
 use super::embedded::{CANONICAL, CONTRACT, Files};
 use super::recognise::Router;
 
@@ -41,6 +43,7 @@ struct Context<'a> {
     contract: &'a Contract,
     library: &'a Library,
     paginations: &'a [paging::Pagination<'a>],
+    documented: Option<&'a Documented>,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -197,7 +200,14 @@ fn compile(
     let library = Library::read(contract.clone(), settings, &records, &enums, diagnostics);
     library.check(diagnostics);
     let paginations = paging::read(head.pagination, diagnostics);
-    let mut cx = Context { contract, library: &library, paginations: &paginations, diagnostics };
+    let documented = documented::read(folder.documented.as_ref(), &folder.records, diagnostics);
+    let mut cx = Context {
+        contract,
+        library: &library,
+        paginations: &paginations,
+        documented: documented.as_ref(),
+        diagnostics,
+    };
     let credentials = credentials::read(head.credentials, &mut cx);
     let envelopes = errors::read(head.errors, head.span, name == CANONICAL, &mut cx);
     let (routes, includes) = if name == CANONICAL {
@@ -232,6 +242,7 @@ fn compile(
             envelopes,
             quirks: head.quirks,
             records,
+            documented,
         },
         includes,
     })

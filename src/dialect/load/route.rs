@@ -99,6 +99,7 @@ pub(super) fn compile(
         calls: compiled.into_iter().collect::<Option<_>>()?,
         replies: answers,
         inputs,
+        documents: None,
         span: written.request.span,
     };
     routes::check_inputs(&route, &line.spans, written.request, offer, cx);

@@ -25,6 +25,8 @@ pub(super) struct Written<'n> {
     /// (name, where the name stands, what it says)
     pub(super) calls: Vec<(&'n str, Span, &'n Node)>,
     pub(super) reply: Option<&'n Node>,
+    documents: Option<&'n Node>,
+    undocumented: bool,
 }
 
 /// Reads every route of every file. Gives the routes and what their calls ask to be included.
@@ -70,9 +72,10 @@ pub(super) fn read(
                     .related(first, "this one takes them"),
                 );
             }
-            if let Some((route, asked)) =
+            if let Some((mut route, asked)) =
                 route::compile(&written, line, credential, credentials, cx)
             {
+                route.documents = documents(&written, &route, cx);
                 routes.push(route);
                 includes.extend(asked);
             }
@@ -102,6 +105,8 @@ fn keys<'n>(
     let one = fields.entry("call");
     let several = fields.entry("calls");
     let reply = fields.get("reply");
+    let documents = fields.get("documents");
+    let undocumented = fields.text("undocumented").is_some();
     fields.finish();
     let calls = match (one, several) {
         (Some(one), None) => vec![(one.key.as_str(), one.key_span, &one.value)],
@@ -136,8 +141,48 @@ fn keys<'n>(
         body,
         calls,
         reply,
+        documents,
+        undocumented,
     };
     Some((written, credential))
+}
+
+/// The documented operation that a route is: the one it names, or the one at its address.
+fn documents(written: &Written<'_>, route: &Route, cx: &mut Context<'_>) -> Option<usize> {
+    let Some(documented) = cx.documented else {
+        if let Some(node) = written.documents {
+            let message = "this dialect has no documented.yaml";
+            cx.error(Code::UnknownReference, node.span, message);
+        }
+        return None;
+    };
+    let Some(node) = written.documents else {
+        let found = documented.at(route.method, &route.template.pattern());
+        if found.is_none() && !written.undocumented {
+            cx.diagnostics.push(
+                Diagnostic::warning(
+                    Code::UndocumentedRoute,
+                    written.request.span,
+                    "documented.yaml has no operation at this address",
+                )
+                .help("write `documents: <operationId>`, or `undocumented: <why>`"),
+            );
+        }
+        return found;
+    };
+    let name = node.as_text().unwrap_or_default();
+    let found = documented.operation(name);
+    if found.is_none() {
+        cx.diagnostics.push(
+            Diagnostic::error(
+                Code::UnknownReference,
+                node.span,
+                format!("documented.yaml has no operation `{name}`"),
+            )
+            .suggest(closest(name, documented.operations.iter().map(|o| &*o.name))),
+        );
+    }
+    found
 }
 
 fn credential(

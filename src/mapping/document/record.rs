@@ -12,7 +12,7 @@ use super::text::{self, PlaceText, place, place_text};
 use super::union::read_union;
 use super::{Body, Join, Line, Need, Only, Record, Table};
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "canonical",
     "only",
     "why",
@@ -25,6 +25,7 @@ const KEYS: [&str; 12] = [
     "fill",
     "drop",
     "about",
+    "documented",
 ];
 
 /// Reads every record of a file.

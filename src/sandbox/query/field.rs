@@ -289,7 +289,7 @@ impl<'d> Fields<'d> {
                 text.then_some(Kind::Names)
             }
             Schema::Any(_) => Some(Kind::Free),
-            Schema::Object { .. } | Schema::Union(_) => None,
+            Schema::Object { .. } | Schema::Union(_) | Schema::Value(_) => None,
         }
     }
 

@@ -180,7 +180,8 @@ impl<'c> Generator<'c> {
                 out.push_str(&tokens[rng.below(tokens.len())]);
             }
             Kind::Boolean => out.push_str(rng.pick(&["true", "false"])),
-            Kind::List { items, unique, max } => {
+            Kind::Value(only) => out.push_str(only),
+            Kind::List { items, unique, max, .. } => {
                 self.list(*items, *unique, *max, depth, rng, out);
             }
             Kind::Object { .. } => self.object(schema, depth, rng, out),
