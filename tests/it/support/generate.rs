@@ -14,6 +14,7 @@ const DEEPEST: usize = 7;
 
 /// Every kind of text, spelled in every way; which of them a schema takes, the contract says.
 const TEXTS: &[&str] = &[
+    r##""#1F2e3D""##,
     r#""""#,
     r#"" ""#,
     r#""a""#,
