@@ -1,8 +1,12 @@
 //! The sandbox through its service. Every answer is checked against the contract on its way.
 
 mod changing;
+mod directory;
 mod opening;
+mod people;
 mod reading;
+mod records;
+mod uniting;
 mod writing;
 
 use std::sync::{Arc, Mutex};
@@ -22,6 +26,8 @@ use crate::canonical::{
 use crate::error::Error;
 use crate::sandbox::{Clock, Params, Sandbox};
 use crate::telemetry::record::Record;
+
+use self::records::{data, faults, names};
 
 /// A sandbox with a clock that a test moves.
 #[derive(Clone)]
