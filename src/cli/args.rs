@@ -82,11 +82,15 @@ pub struct Serve {
 #[command(after_help = "Examples:
   deskbridge check                   the embedded mappings
   deskbridge check my-mappings       a folder laid over them
-  deskbridge check --format json     for programs")]
+  deskbridge check --format json     for programs
+  deskbridge check --expand account  what is checked, written out")]
 pub struct Check {
     /// A folder to lay over the embedded mappings
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dir: Option<PathBuf>,
+    /// Print the dialects, or this one, merged with what they extend; each line with its file
+    #[arg(long, value_name = "DIALECT", num_args = 0..=1)]
+    pub expand: Option<Option<String>>,
     /// How problems are written
     #[arg(long, value_enum, default_value_t = Report::Text)]
     pub format: Report,

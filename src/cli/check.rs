@@ -8,10 +8,14 @@ use crate::app;
 use crate::cli::args::{Check, Report};
 use crate::cli::{Console, Exit};
 use crate::dialect::catalog::Catalog;
+use crate::dialect::load;
 use crate::examples::{self, Count};
-use crate::syntax::{Diagnostics, Severity, Sources};
+use crate::syntax::{Diagnostics, Severity, Sources, closest};
 
 pub(super) fn run(args: &Check, console: &mut Console<'_>) -> Exit {
+    if let Some(wanted) = &args.expand {
+        return expand(args.dir.as_deref(), wanted.as_deref(), console);
+    }
     let report = match check(args.dir.as_deref()) {
         Ok(report) => report,
         Err(message) => {
@@ -59,6 +63,38 @@ struct Outcome {
     dialects: usize,
     routes: usize,
     examples: Count,
+}
+
+/// Prints what is checked: every document of a dialect, merged with what it extends.
+fn expand(dir: Option<&Path>, wanted: Option<&str>, console: &mut Console<'_>) -> Exit {
+    let files = match app::files(dir) {
+        Ok(files) => files,
+        Err(error) => {
+            console.complain(&format!("error: {error}\n"));
+            return Exit::Usage;
+        }
+    };
+    let mut names = files.dialects();
+    if let Some(wanted) = wanted {
+        let hint = closest(wanted, names.iter().copied()).map_or_else(
+            || format!("there are {}; a folder comes before `--expand`", names.join(", ")),
+            |near| format!("did you mean `{near}`?"),
+        );
+        names.retain(|n| *n == wanted);
+        if names.is_empty() {
+            console.complain(&format!("error: there is no dialect `{wanted}`: {hint}\n"));
+            return Exit::Usage;
+        }
+    }
+    let mut sources = Sources::default();
+    let mut diagnostics = Diagnostics::default();
+    let documents: Vec<String> =
+        names.iter().map(|n| load::expanded(&files, n, &mut sources, &mut diagnostics)).collect();
+    console.say(&documents.join("---\n"));
+    if !diagnostics.is_empty() {
+        console.complain(&format!("{}\n\n", diagnostics.render(&sources, console.colour)));
+    }
+    if diagnostics.has_errors() { Exit::Problems } else { Exit::Done }
 }
 
 /// Loads everything and runs the examples; examples wait until everything loads.

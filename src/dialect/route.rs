@@ -38,6 +38,19 @@ pub struct Route {
     pub documents: Option<usize>,
     /// Where the route stands.
     pub span: Span,
+    /// Whose it is.
+    pub origin: Origin,
+}
+
+/// Who wrote a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The dialect, or a part of it.
+    Own,
+    /// The dialect that it extends, all of it.
+    Inherited,
+    /// Nobody: it follows from the contract.
+    Generated,
 }
 
 /// A query parameter of a dialect.

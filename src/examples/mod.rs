@@ -25,6 +25,7 @@ use crate::canonical::{Access, Actor, Principal, Tenant};
 use crate::dialect::Dialect;
 use crate::dialect::catalog::Catalog;
 use crate::dialect::embedded::Files;
+use crate::dialect::route::Origin;
 use crate::syntax::{Code, Diagnostic, Diagnostics, Sources, Span};
 use crate::telemetry::Traced;
 use crate::telemetry::record::Record;
@@ -90,9 +91,8 @@ pub async fn run(
             diagnostics.extend(found);
         }
         for route in &dialect.routes {
-            // Generated routes are shown by the contract itself.
-            let written = sources.name(route.span.source).ends_with("routes.yaml");
-            if written && !shown.contains(&*route.name) {
+            // Generated routes are shown by the contract itself, inherited ones where they are from.
+            if route.origin == Origin::Own && !shown.contains(&*route.name) {
                 diagnostics.push(Diagnostic::warning(
                     Code::NoExample,
                     route.span,

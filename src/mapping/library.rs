@@ -14,6 +14,7 @@ use crate::mapping::document::{
     self, EnumTable, Need, Only, Record, Word, read_record_like, read_rule, text,
 };
 use crate::mapping::lower::{Lower, Mode};
+use crate::mapping::merge;
 use crate::mapping::plan::Program;
 use crate::mapping::types::{Lost, Ty};
 use crate::syntax::{Code, Diagnostic, Diagnostics, Node, Value, closest};
@@ -112,9 +113,10 @@ impl Library {
         enums: &[&Node],
         d: &mut Diagnostics,
     ) -> Self {
+        let whole = merge::reused(records, d);
         let mut library =
             Self { contract, settings, records: Vec::new(), enums: Vec::new(), lost: Vec::new() };
-        for file in records {
+        for file in &whole {
             for record in document::read_records(file, d) {
                 if let Some(other) = library.record(&record.name.0) {
                     d.push(twice("record", &record.name, &other.name));

@@ -4,12 +4,14 @@ mod check;
 mod document;
 pub mod library;
 mod lower;
+mod merge;
 pub mod plan;
 pub mod run;
 mod types;
 
 pub use library::{Compiled, Library, Root, RootKind, Scope, Settings};
 pub use lower::page::{Numbered, PAGED};
+pub use merge::{merge, reused};
 
 #[cfg(test)]
 mod tests;

@@ -53,6 +53,10 @@ codes! {
     312 UnknownDialect "a dialect that no folder defines",
     313 RecordCycle "a record that contains itself",
     314 UnknownPagination "a pagination the dialect does not define",
+    321 ExtendsCycle "dialects or records that are built on each other",
+    322 ExtendsTooDeep "a dialect that stands on too many others",
+    323 NothingBelow "`replace`, `remove` or `order` where the base has nothing",
+    324 UnknownLine "a field line that the other record does not have",
     // 04xx: types and directions
     401 TypeMismatch "a value of one type where another is due",
     402 TwoWriters "two rules write one place",

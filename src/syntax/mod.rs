@@ -7,6 +7,7 @@
 pub mod code;
 pub mod diagnostic;
 pub mod fields;
+pub mod show;
 pub mod span;
 pub mod suggest;
 pub mod yaml;
@@ -14,6 +15,7 @@ pub mod yaml;
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use fields::Fields;
+pub use show::show;
 pub use span::{SourceId, Sources, Span};
 pub use suggest::closest;
 pub use yaml::{Node, Value};

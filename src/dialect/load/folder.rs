@@ -1,9 +1,10 @@
 //! The files of one dialect, parsed.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use crate::syntax::yaml::{self, CONTRACT_NODES, Entry, FILE_NODES};
-use crate::syntax::{Code, Diagnostic, Diagnostics, Node, Sources, Span, closest};
+use crate::syntax::{Code, Diagnostic, Diagnostics, Node, SourceId, Sources, Span, closest};
 
 use crate::dialect::embedded::Files;
 
@@ -11,13 +12,15 @@ use crate::dialect::embedded::Files;
 const KINDS: [&str; 5] = ["dialect", "records", "enums", "routes", "documented"];
 
 /// A folder; of each kind of file, its parsed documents.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Folder {
     pub(super) dialect: Option<Node>,
     pub(super) records: Vec<Node>,
     pub(super) enums: Vec<Node>,
     pub(super) routes: Vec<Node>,
     pub(super) documented: Option<Node>,
+    /// The files these come from.
+    pub(super) sources: BTreeSet<SourceId>,
     /// A file could not be read, so what seems to be missing may stand in it.
     pub(super) torn: bool,
 }
@@ -48,7 +51,9 @@ impl Folder {
         let documented =
             documented.then(|| parse(files, &path, CONTRACT_NODES, sources, diagnostics)).flatten();
         strangers(files, name, sources, diagnostics);
-        Self { dialect, records, enums, routes, documented, torn }
+        let read = records.iter().chain(&enums).chain(&routes).chain(&dialect).chain(&documented);
+        let sources = read.map(|n| n.span.source).collect();
+        Self { dialect, records, enums, routes, documented, sources, torn }
     }
 
     /// The names under a key of the files of that kind, in order.

@@ -18,7 +18,9 @@ use super::head::Head;
 use super::widen::INCLUDE;
 use super::{line, yaml};
 use crate::dialect::catalog::documents::{BODY, CALLS, INPUTS, REQUEST};
-use crate::dialect::route::{Arity, Body, Call, Inputs, QueryParameter, Reply, ReplyBody, Route};
+use crate::dialect::route::{
+    Arity, Body, Call, Inputs, Origin, QueryParameter, Reply, ReplyBody, Route,
+};
 
 const LIMIT: &str = "messages_limit";
 const VISIBILITY: &str = "messages_visibility";
@@ -70,6 +72,7 @@ pub(super) fn routes(
                 inputs: inputs(operation),
                 documents: None,
                 span: head.span,
+                origin: Origin::Generated,
             })
         })
         .collect()

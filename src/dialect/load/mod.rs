@@ -5,6 +5,7 @@ mod calls;
 mod credentials;
 pub(super) mod documented;
 mod errors;
+mod extends;
 mod folder;
 mod head;
 mod identity;
@@ -18,6 +19,8 @@ mod tests;
 mod widen;
 mod yaml;
 
+pub use extends::expanded;
+
 use std::sync::Arc;
 
 use crate::canonical::{Contract, OperationId, Tenant};
@@ -30,6 +33,7 @@ use super::catalog::{Catalog, Mount, MountSpec};
 use super::documented::Documented;
 use super::embedded::{CANONICAL, CONTRACT, Files};
 use super::recognise::Router;
+use super::route::Origin;
 
 /// A dialect and what it asks of the whole catalog.
 struct Loaded {
@@ -89,6 +93,8 @@ fn load(
 ) -> Option<Catalog> {
     let contract = contract(files, sources, diagnostics);
     let known = files.dialects();
+    let mut shelf = extends::Shelf::new(files);
+    let mut upper: Vec<(extends::Whole, Diagnostics)> = Vec::new();
     let mut loaded: Vec<Loaded> = Vec::new();
     let mut tried: Vec<&str> = Vec::new();
     let mut mounts = Vec::new();
@@ -113,11 +119,21 @@ fn load(
         let Some(contract) = &contract else { continue };
         if !tried.contains(&name) {
             tried.push(name);
-            loaded.extend(dialect(files, name, contract, sources, diagnostics));
+            let whole = shelf.whole(name, sources, diagnostics);
+            let mut found = Diagnostics::default();
+            loaded.extend(dialect(&whole, name, contract, &mut found));
+            if whole.extends.is_some() {
+                upper.push((whole, found));
+            } else {
+                diagnostics.extend(found);
+            }
         }
         let Some(dialect) = loaded.iter().position(|l| &*l.dialect.name == name) else { continue };
         mounts.push(mount(spec, mounts.len(), dialect));
         spans.push((index, span));
+    }
+    for (whole, found) in upper {
+        whole.tell(found, diagnostics);
     }
     let widened = widen::widened(contract.as_deref()?, &loaded);
     let mut dialects: Vec<Dialect> = loaded.into_iter().map(|l| l.dialect).collect();
@@ -166,19 +182,25 @@ pub fn contract(
 }
 
 fn dialect(
-    files: &Files,
+    whole: &extends::Whole,
     name: &str,
     contract: &Arc<Contract>,
-    sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Option<Loaded> {
-    let folder = folder::Folder::read(files, name, sources, diagnostics);
+    let folder = &whole.folder;
     let mut found = Diagnostics::default();
-    let loaded = compile(&folder, name, contract, &mut found);
+    let mut loaded = compile(folder, name, contract, &mut found);
     if folder.torn {
         found = found.without(&[Code::UnknownRecord, Code::UnknownEnum, Code::MissingFile]);
     }
     diagnostics.extend(found);
+    for route in loaded.iter_mut().flat_map(|l| &mut l.dialect.routes) {
+        let written = folder.routes.iter().filter_map(|f| f.get("routes")?.get(&route.name));
+        let inherited = written.clone().count() > 0 && !written.into_iter().any(|r| whole.wrote(r));
+        if inherited {
+            route.origin = Origin::Inherited;
+        }
+    }
     loaded
 }
 

@@ -12,7 +12,9 @@ use super::replies::{self, Facts};
 use super::routes::Asked;
 use super::{Context, paging, routes, yaml};
 use crate::dialect::catalog::documents::{BODY, CALLS, REQUEST};
-use crate::dialect::route::{Arity, Body, Call, Inputs, QueryParameter, Reply, ReplyBody, Route};
+use crate::dialect::route::{
+    Arity, Body, Call, Inputs, Origin, QueryParameter, Reply, ReplyBody, Route,
+};
 
 /// The hidden call that a credential's `guard` asks for.
 const GUARD: &str = "guard";
@@ -101,6 +103,7 @@ pub(super) fn compile(
         inputs,
         documents: None,
         span: written.request.span,
+        origin: Origin::Own,
     };
     routes::check_inputs(&route, &line.spans, written.request, offer, cx);
     Some((route, asked))
