@@ -14,7 +14,7 @@ pub struct Envelopes {
 pub struct Envelope {
     /// `None` is the default row.
     pub code: Option<ProblemCode>,
-    /// A refinement: `missing`, `invalid`, `account`, `role`, `route`.
+    /// A refinement: `missing`, `invalid`, `account`, `role`, `route`, `condition`.
     pub cause: Option<Box<str>>,
     /// The status; `None` keeps the canonical one.
     pub status: Option<u16>,

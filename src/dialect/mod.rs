@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod documented;
 pub mod embedded;
 pub mod envelope;
+pub mod form;
 pub mod load;
 pub mod recognise;
 pub mod route;
@@ -70,4 +71,6 @@ pub struct Cors {
     pub origins: Vec<Box<str>>,
     /// Seconds that a preflight's answer holds.
     pub max_age: u32,
+    /// Headers of an answer that a script may read beside the usual ones, as one value.
+    pub expose: Box<str>,
 }

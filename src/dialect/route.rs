@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::form::Guide;
 use crate::canonical::OperationId;
 use crate::mapping::plan::Program;
 use crate::syntax::Span;
@@ -156,6 +157,8 @@ pub struct Body {
     pub program: Program,
     /// Whether a body must be sent.
     pub required: bool,
+    /// How a form is read, where the dialect accepts forms.
+    pub form: Option<Guide>,
     /// The operation whose body it is as it stands, to be validated against the contract (the
     /// identity dialect). Elsewhere the program checks what it writes.
     pub whole: Option<OperationId>,

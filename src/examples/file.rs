@@ -1,5 +1,6 @@
 //! An example file as it is written.
 
+use super::form;
 use crate::dialect::embedded::Files;
 use crate::json::place::{Hop, Place};
 use crate::json::walk;
@@ -21,7 +22,8 @@ pub(super) struct Example {
     /// Path and query, below the dialect's root.
     pub(super) target: String,
     pub(super) headers: Vec<(String, String)>,
-    pub(super) json: Option<String>,
+    /// The body that is sent, and its media type.
+    pub(super) sent: Option<(String, String)>,
     pub(super) request_span: Span,
     /// Every canonical call, in order.
     pub(super) calls: Vec<Expected>,
@@ -84,6 +86,9 @@ pub(super) fn read(
     Reader { files, path, sources, diagnostics }.example(&node)
 }
 
+/// Line, headers, and body with its media type.
+type Asked = (String, Vec<(String, String)>, Option<(String, String)>);
+
 struct Reader<'a> {
     files: &'a Files,
     path: &'a str,
@@ -109,7 +114,7 @@ impl Reader<'_> {
             return None;
         }
         let (request, reply) = (request?, reply?);
-        let (line, headers, json) = self.request(request)?;
+        let (line, headers, sent) = self.request(request)?;
         let Some((method, target)) = line.split_once(' ') else {
             self.bad(request.span, "a request line is a method and a path");
             return None;
@@ -142,7 +147,7 @@ impl Reader<'_> {
             method: method.to_owned(),
             target: target.trim().to_owned(),
             headers,
-            json,
+            sent,
             request_span: request.span,
             calls,
             status: u16::try_from(code).unwrap_or(0),
@@ -155,19 +160,28 @@ impl Reader<'_> {
         })
     }
 
-    #[expect(clippy::type_complexity, reason = "line, headers, body: taken apart at once")]
-    fn request(&mut self, node: &Node) -> Option<(String, Vec<(String, String)>, Option<String>)> {
+    fn request(&mut self, node: &Node) -> Option<Asked> {
         if let Some(line) = node.as_text() {
             return Some((line.to_owned(), Vec::new(), None));
         }
         let mut f = Fields::of(node, "a request", self.diagnostics)?;
         let line = f.required("line").and_then(Node::as_text);
         let headers = f.map("headers").unwrap_or_default();
-        let json = f.get("json");
+        let (json, form, parts) = (f.get("json"), f.get("form"), f.get("multipart"));
         f.finish();
         let headers = headers.iter().map(|e| (e.key.clone(), scalar(&e.value))).collect();
-        // A body may be broken on purpose, so it is not read here.
-        Some((line?.to_owned(), headers, json.map(scalar)))
+        let sent = match (json, form, parts) {
+            (None, None, None) => None,
+            // A body may be broken on purpose, so it is not read here.
+            (Some(json), None, None) => Some((scalar(json), "application/json".to_owned())),
+            (None, Some(form), None) => Some(form::urlencoded(form)),
+            (None, None, Some(parts)) => Some(form::multipart(parts)),
+            _ => {
+                self.bad(node.span, "a request has one of `json`, `form` and `multipart`");
+                return None;
+            }
+        };
+        Some((line?.to_owned(), headers, sent))
     }
 
     fn call(&mut self, node: &Node) -> Option<Expected> {
@@ -253,7 +267,7 @@ impl Reader<'_> {
 }
 
 /// A scalar as it would stand in an address, a header or a text block.
-fn scalar(node: &Node) -> String {
+pub(super) fn scalar(node: &Node) -> String {
     match node.as_text() {
         Some(text) => text.to_owned(),
         None => node.to_json().to_string(),

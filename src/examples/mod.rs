@@ -7,6 +7,7 @@
 
 mod compare;
 mod file;
+mod form;
 mod promised;
 mod script;
 
@@ -123,12 +124,12 @@ async fn one(
     for (name, value) in &example.headers {
         request = request.header(name, value);
     }
-    if example.json.is_some()
+    if let Some((_, media)) = &example.sent
         && !example.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case("content-type"))
     {
-        request = request.header("content-type", "application/json");
+        request = request.header("content-type", media);
     }
-    let body = example.json.clone().unwrap_or_default();
+    let body = example.sent.as_ref().map(|(body, _)| body.clone()).unwrap_or_default();
     let request = match request.body(Full::new(Bytes::from(body))) {
         Ok(request) => request,
         Err(error) => {

@@ -11,7 +11,7 @@ use crate::canonical::Sight;
 use crate::canonical::contract::{Contract, SchemaId};
 use crate::mapping::check;
 use crate::mapping::document::{
-    self, EnumTable, Need, Only, Record, Word, read_record_like, read_rule, text,
+    self, Conditions, EnumTable, Need, Only, Record, Word, read_record_like, read_rule, text,
 };
 use crate::mapping::lower::{Lower, Mode};
 use crate::mapping::merge;
@@ -84,6 +84,7 @@ pub struct Library {
     pub(crate) settings: Settings,
     pub(crate) records: Vec<Record>,
     pub(crate) enums: Vec<EnumTable>,
+    pub(crate) conditions: Vec<Conditions>,
     /// Names of records and tables that could not be read at all.
     lost: Vec<Box<str>>,
 }
@@ -114,8 +115,14 @@ impl Library {
         d: &mut Diagnostics,
     ) -> Self {
         let whole = merge::reused(records, d);
-        let mut library =
-            Self { contract, settings, records: Vec::new(), enums: Vec::new(), lost: Vec::new() };
+        let mut library = Self {
+            contract,
+            settings,
+            records: Vec::new(),
+            enums: Vec::new(),
+            conditions: Vec::new(),
+            lost: Vec::new(),
+        };
         for file in &whole {
             for record in document::read_records(file, d) {
                 if let Some(other) = library.record(&record.name.0) {
@@ -147,11 +154,35 @@ impl Library {
         library
     }
 
+    /// Reads the files of tables of conditions, reporting every problem of theirs.
+    pub fn read_conditions(&mut self, files: &[&Node], d: &mut Diagnostics) {
+        for file in files {
+            for table in document::read_conditions(file, d) {
+                match self.conditions.iter().find(|t| t.name.0 == table.name.0) {
+                    Some(other) => d.push(twice("table of conditions", &table.name, &other.name)),
+                    None => self.conditions.push(table),
+                }
+            }
+            let entries = file.get("conditions").and_then(Node::as_map).unwrap_or_default();
+            for entry in entries {
+                if !self.conditions.iter().any(|t| *t.name.0 == *entry.key) {
+                    self.lost.push(entry.key.as_str().into());
+                }
+            }
+        }
+    }
+
     /// Checks every table and compiles every record in each direction it claims, so that every
     /// problem is reported.
     pub fn check(&self, d: &mut Diagnostics) {
         for table in &self.enums {
             check::enums::check(self, table, d);
+        }
+        for table in &self.conditions {
+            let scope = Scope::default();
+            let mut lower = Lower::new(self, &scope, d);
+            lower.mark = false;
+            lower.meaning_of(table, true);
         }
         for record in &self.records {
             check::records::check(self, record, d);
@@ -167,7 +198,8 @@ impl Library {
     pub fn report_unused(&self, d: &mut Diagnostics) {
         let records = self.records.iter().map(|r| ("record", &r.name, &r.used));
         let enums = self.enums.iter().map(|e| ("enum table", &e.name, &e.used));
-        for (what, name, used) in records.chain(enums) {
+        let conditions = self.conditions.iter().map(|t| ("table of conditions", &t.name, &t.used));
+        for (what, name, used) in records.chain(enums).chain(conditions) {
             if !used.load(Ordering::Relaxed) {
                 let message = format!("nothing uses the {what} `{}`", name.0);
                 d.push(Diagnostic::warning(Code::Unused, name.1, message));
@@ -391,7 +423,7 @@ impl Library {
 
     /// A type by its name: `Conversation`, `Attachment.kind`, `Problem.errors` (of a list, its
     /// element), `string`.
-    fn named(&self, name: &Word, d: &mut Diagnostics) -> Option<Ty> {
+    pub(crate) fn named(&self, name: &Word, d: &mut Diagnostics) -> Option<Ty> {
         let mut parts = name.0.split('.');
         let first = parts.next().unwrap_or_default();
         let mut ty = match self.contract.schema_named(first) {

@@ -53,6 +53,7 @@ codes! {
     312 UnknownDialect "a dialect that no folder defines",
     313 RecordCycle "a record that contains itself",
     314 UnknownPagination "a pagination the dialect does not define",
+    315 UnknownConditions "a table of conditions that no file defines",
     321 ExtendsCycle "dialects or records that are built on each other",
     322 ExtendsTooDeep "a dialect that stands on too many others",
     323 NothingBelow "`replace`, `remove` or `order` where the base has nothing",

@@ -54,11 +54,23 @@ pub fn too_large(most: u64) -> Error {
         .into()
 }
 
-/// Checks that a body of these headers is JSON, plain and in UTF-8.
+/// How a body is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// JSON.
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// `multipart/form-data`, with what separates its parts.
+    Multipart(String),
+}
+
+/// How a body of these headers is written: JSON, or where `forms` are accepted one of those; plain
+/// and in UTF-8.
 ///
 /// # Errors
 /// 415 for any other kind or coding. A missing `Content-Type` is read as JSON.
-pub fn accept(headers: &HeaderMap) -> Result<(), Error> {
+pub fn accept(headers: &HeaderMap, forms: bool) -> Result<Kind, Error> {
     let refuse =
         |detail: String| Err(Problem::new(ProblemCode::UnsupportedMediaType).detail(detail).into());
     if let Some(coding) = headers.get(CONTENT_ENCODING)
@@ -66,21 +78,34 @@ pub fn accept(headers: &HeaderMap) -> Result<(), Error> {
     {
         return refuse("Compressed bodies are not accepted here".to_owned());
     }
-    let Some(kind) = headers.get(CONTENT_TYPE).map(HeaderValue::to_str) else { return Ok(()) };
+    let Some(kind) = headers.get(CONTENT_TYPE).map(HeaderValue::to_str) else {
+        return Ok(Kind::Json);
+    };
     let kind = kind.unwrap_or_default();
     let mut parts = kind.split(';');
     let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
     let json = essence == "application/json"
         || essence == "text/json"
         || (essence.starts_with("application/") && essence.ends_with("+json"));
-    if !json {
-        return refuse("The body must be JSON: Content-Type: application/json".to_owned());
-    }
+    let found = match &*essence {
+        _ if json => Kind::Json,
+        "application/x-www-form-urlencoded" if forms => Kind::Form,
+        "multipart/form-data" if forms => match multer::parse_boundary(kind) {
+            Ok(boundary) => return Ok(Kind::Multipart(boundary)),
+            Err(_) => return refuse("A multipart body must name its boundary".to_owned()),
+        },
+        _ if forms => {
+            return refuse(
+                "The body must be JSON (Content-Type: application/json) or a form".to_owned(),
+            );
+        }
+        _ => return refuse("The body must be JSON: Content-Type: application/json".to_owned()),
+    };
     let charset = parts
         .find_map(|p| p.trim().to_ascii_lowercase().strip_prefix("charset=").map(str::to_owned));
     match charset.as_deref().map(|c| c.trim_matches('"')) {
-        None | Some("utf-8" | "utf8" | "us-ascii") => Ok(()),
-        Some(_) => refuse("JSON is UTF-8; no other charset is accepted here".to_owned()),
+        None | Some("utf-8" | "utf8" | "us-ascii") => Ok(found),
+        Some(_) => refuse("Bodies are UTF-8; no other charset is accepted here".to_owned()),
     }
 }
 
@@ -97,21 +122,36 @@ mod tests {
         for kind in
             ["application/json", "Application/JSON; charset=UTF-8", "application/merge-patch+json"]
         {
-            assert!(accept(&headers(kind)).is_ok(), "{kind}");
+            assert_eq!(accept(&headers(kind), false).unwrap(), Kind::Json, "{kind}");
         }
         for kind in [
             "text/plain",
             "multipart/form-data; boundary=x",
+            "application/x-www-form-urlencoded",
             "application/json; charset=latin1",
             "",
         ] {
-            let problem = accept(&headers(kind)).unwrap_err().into_problem();
+            let problem = accept(&headers(kind), false).unwrap_err().into_problem();
             assert_eq!(problem.code, ProblemCode::UnsupportedMediaType, "{kind}");
         }
         let mut coded = headers("application/json");
         coded.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        assert!(accept(&coded).is_err());
-        assert!(accept(&HeaderMap::new()).is_ok());
+        assert!(accept(&coded, true).is_err());
+        assert!(accept(&HeaderMap::new(), false).is_ok());
+    }
+
+    #[test]
+    fn a_dialect_of_forms_accepts_both_kinds_of_them() {
+        for (kind, found) in [
+            ("application/x-www-form-urlencoded; charset=UTF-8", Kind::Form),
+            ("multipart/form-data; boundary=\"a b\"", Kind::Multipart("a b".to_owned())),
+            ("application/json", Kind::Json),
+        ] {
+            assert_eq!(accept(&headers(kind), true).unwrap(), found, "{kind}");
+        }
+        for kind in ["multipart/form-data", "application/x-www-form-urlencoded;charset=latin1"] {
+            assert!(accept(&headers(kind), true).is_err(), "{kind}");
+        }
     }
 
     #[tokio::test]

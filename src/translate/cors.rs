@@ -25,9 +25,6 @@ use crate::call::{Call, Claim};
 
 use super::Answer;
 
-/// Headers of an answer that a script may read.
-const EXPOSED: HeaderValue = HeaderValue::from_static("ETag, X-Request-Id, Cache-Status");
-
 /// The layer.
 pub fn layer<S>() -> impl Layer<S, Service = Cors<S>> + Clone {
     tower::layer::layer_fn(|inner| Cors { inner })
@@ -53,7 +50,7 @@ where
 
     fn call(&mut self, call: Call<B>) -> Self::Future {
         let habit = call.mounted().and_then(|(_, dialect)| dialect.quirks.cors.as_ref());
-        let allowed = habit.and_then(|habit| origin(habit, &call));
+        let allowed = habit.and_then(|habit| Allowed::of(habit, &call));
         if call.head.method == Method::OPTIONS
             && let Some(answer) = options(&call, habit, allowed.as_ref())
         {
@@ -63,22 +60,33 @@ where
     }
 }
 
-/// The origin to name in the answer, where the request comes from one that is allowed.
-fn origin<B>(habit: &Habit, call: &Call<B>) -> Option<HeaderValue> {
-    let origin = call.head.headers.get(ORIGIN)?;
-    if habit.origins.iter().any(|o| &**o == "*") {
-        return Some(HeaderValue::from_static("*"));
+/// Who may read an answer, and which of its headers.
+#[derive(Clone, Debug)]
+pub struct Allowed {
+    origin: HeaderValue,
+    expose: Option<HeaderValue>,
+}
+
+impl Allowed {
+    /// What to say where the request comes from an origin that is allowed.
+    fn of<B>(habit: &Habit, call: &Call<B>) -> Option<Self> {
+        let origin = call.head.headers.get(ORIGIN)?;
+        let known = |o: &Box<str>| o.as_bytes() == origin.as_bytes();
+        let origin = if habit.origins.iter().any(|o| &**o == "*") {
+            HeaderValue::from_static("*")
+        } else if habit.origins.iter().any(known) {
+            origin.clone()
+        } else {
+            return None;
+        };
+        let expose = Some(&*habit.expose).filter(|names| !names.is_empty());
+        let expose = expose.and_then(|names| HeaderValue::from_str(names).ok());
+        Some(Self { origin, expose })
     }
-    let known = habit.origins.iter().any(|o| o.as_bytes() == origin.as_bytes());
-    known.then(|| origin.clone())
 }
 
 /// What OPTIONS answers: the methods of a known address, and to a preflight who may use them.
-fn options<B>(
-    call: &Call<B>,
-    habit: Option<&Habit>,
-    allowed: Option<&HeaderValue>,
-) -> Option<Answer> {
+fn options<B>(call: &Call<B>, habit: Option<&Habit>, allowed: Option<&Allowed>) -> Option<Answer> {
     let Claim::Method { allow, .. } = &call.claim else { return None };
     let methods = HeaderValue::from_str(&allow.join(", ")).ok()?;
     let mut answer = Answer::new(Full::new(Bytes::new()));
@@ -98,11 +106,13 @@ fn options<B>(
     Some(answer)
 }
 
-fn mark(answer: &mut Answer, allowed: &HeaderValue) {
+fn mark(answer: &mut Answer, allowed: &Allowed) {
     let headers = answer.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed.clone());
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
-    if allowed.as_bytes() != b"*" {
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed.origin.clone());
+    if let Some(expose) = &allowed.expose {
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, expose.clone());
+    }
+    if allowed.origin.as_bytes() != b"*" {
         headers.append(VARY, HeaderValue::from_static("Origin"));
     }
 }
@@ -114,7 +124,7 @@ pin_project! {
     pub struct Marked<F> {
         #[pin]
         inner: F,
-        allowed: Option<HeaderValue>,
+        allowed: Option<Allowed>,
     }
 }
 

@@ -10,14 +10,15 @@ use crate::call::{Authorised, Call, Claim};
 use crate::canonical::validate::validate_body;
 use crate::canonical::{FieldProblem, OperationId, Problem, ProblemCode};
 use crate::dialect::catalog::Catalog;
-use crate::dialect::route::Route;
+use crate::dialect::route::{Body as Plan, Route};
 use crate::error::Error;
 
+use super::body::Kind;
 use super::calls::{self, Canonical, Job};
 use super::inputs::Values;
 use super::render::{self, Asked};
 use super::scratch::{Buffer, translate};
-use super::{Answer, Params, body, problems};
+use super::{Answer, Params, body, form, multipart, problems};
 
 /// The layer over a canonical service. Its future has no box around it, so what only some routes
 /// need is boxed further in.
@@ -94,7 +95,7 @@ where
     let sent;
     if let Some(plan) = &route.body {
         let habit = dialect.quirks.empty_body_as_object;
-        let receiving = receive(&head.headers, body, plan.required, habit, params.max_body);
+        let receiving = receive(&head.headers, body, plan, habit, params.max_body);
         // Boxed: most requests are reads.
         if let Some(received) = Box::pin(receiving).await? {
             let documents = [Some(job.inputs), Some(&*received)];
@@ -137,25 +138,32 @@ fn whole(catalog: &Catalog, operation: OperationId, body: &[u8]) -> Result<(), E
     Err(problem.into())
 }
 
-/// The client's body; `None` where none was sent and none is needed.
+/// The client's body as JSON; `None` where none was sent and none is needed.
 async fn receive<B>(
     headers: &http::HeaderMap,
     body: B,
-    required: bool,
+    plan: &Plan,
     empty_as_object: bool,
     most: u64,
 ) -> Result<Option<Bytes>, Error>
 where
     B: Body<Data = Bytes, Error: std::fmt::Display>,
 {
+    let mut kind = Kind::Json;
     if !body.is_end_stream() {
-        body::accept(headers)?;
+        kind = body::accept(headers, plan.form.is_some())?;
     }
     let received = body::read(body, most).await?;
     if !received.is_empty() {
-        return Ok(Some(received));
+        return match (kind, &plan.form) {
+            (Kind::Form, Some(guide)) => form::urlencoded(&received, guide).map(Some),
+            (Kind::Multipart(boundary), Some(guide)) => {
+                multipart::read(received, &boundary, guide).await.map(Some)
+            }
+            _ => Ok(Some(received)),
+        };
     }
-    match (empty_as_object, required) {
+    match (empty_as_object, plan.required) {
         (true, _) => Ok(Some(Bytes::from_static(b"{}"))),
         (false, true) => Err(Problem::new(ProblemCode::MalformedJson)
             .detail("A JSON body is needed here")

@@ -54,6 +54,10 @@ pub fn refuse(faults: Faults) -> Error {
         Faults::Invalid(faults) => faults,
     };
     let mut problem = Problem::new(ProblemCode::ValidationFailed);
+    // Dialects have sentences of their own for these; the first says what is wrong.
+    if let Some(first) = faults.first().filter(|f| f.code == "condition") {
+        problem = problem.cause("condition").detail(first.detail.clone());
+    }
     for fault in faults {
         let code = fault.code.to_owned();
         let told = FieldProblem { code, detail: fault.detail, ..FieldProblem::default() };
@@ -96,7 +100,7 @@ pub fn unreadable(faults: &Faults) -> Error {
             format!("answer {document} is not JSON: line {line}, column {column}: {reason}"),
         ),
         Faults::Invalid(faults) => {
-            let required = faults.iter().all(|f| f.code == "required");
+            let required = faults.iter().all(|f| matches!(f.code, "required" | "not_mappable"));
             let mut text = String::new();
             for fault in faults {
                 let _ = write!(text, "{}: {}; ", fault.pointer, fault.code);

@@ -9,7 +9,7 @@ use super::{Context, yaml};
 use crate::dialect::envelope::{Envelope, EnvelopeBody, Envelopes};
 
 /// Refinements of a code that error tables may distinguish.
-const CAUSES: [&str; 5] = ["missing", "invalid", "account", "role", "route"];
+const CAUSES: [&str; 6] = ["missing", "invalid", "account", "role", "route", "condition"];
 /// Media types of a problem.
 const MEDIA: [&str; 2] = ["application/json", "application/problem+json"];
 /// The schema of a problem in the contract.

@@ -9,7 +9,7 @@ use crate::syntax::{Code, Diagnostic, Diagnostics, Node, SourceId, Sources, Span
 use crate::dialect::embedded::Files;
 
 /// What a dialect's folder may hold beside `examples/` and what is no YAML.
-const KINDS: [&str; 5] = ["dialect", "records", "enums", "routes", "documented"];
+const KINDS: [&str; 6] = ["dialect", "records", "enums", "conditions", "routes", "documented"];
 
 /// A folder; of each kind of file, its parsed documents.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,7 @@ pub(super) struct Folder {
     pub(super) dialect: Option<Node>,
     pub(super) records: Vec<Node>,
     pub(super) enums: Vec<Node>,
+    pub(super) conditions: Vec<Node>,
     pub(super) routes: Vec<Node>,
     pub(super) documented: Option<Node>,
     /// The files these come from.
@@ -43,7 +44,8 @@ impl Folder {
             torn |= read.len() < written;
             read
         };
-        let (records, enums, routes) = (of_kind("records"), of_kind("enums"), of_kind("routes"));
+        let (records, enums) = (of_kind("records"), of_kind("enums"));
+        let (conditions, routes) = (of_kind("conditions"), of_kind("routes"));
         let dialect =
             parse(files, &format!("{name}/dialect.yaml"), FILE_NODES, sources, diagnostics);
         let path = format!("{name}/documented.yaml");
@@ -51,9 +53,15 @@ impl Folder {
         let documented =
             documented.then(|| parse(files, &path, CONTRACT_NODES, sources, diagnostics)).flatten();
         strangers(files, name, sources, diagnostics);
-        let read = records.iter().chain(&enums).chain(&routes).chain(&dialect).chain(&documented);
+        let read = records
+            .iter()
+            .chain(&enums)
+            .chain(&conditions)
+            .chain(&routes)
+            .chain(&dialect)
+            .chain(&documented);
         let sources = read.map(|n| n.span.source).collect();
-        Self { dialect, records, enums, routes, documented, sources, torn }
+        Self { dialect, records, enums, conditions, routes, documented, sources, torn }
     }
 
     /// The names under a key of the files of that kind, in order.

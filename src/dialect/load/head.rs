@@ -15,6 +15,8 @@ const LANGUAGE: i64 = 1;
 pub(super) struct Head<'n> {
     pub(super) system: &'n str,
     pub(super) bases: Bases,
+    /// Bodies may be forms.
+    pub(super) forms: bool,
     pub(super) quirks: Quirks,
     pub(super) credentials: &'n [Entry],
     pub(super) errors: Option<&'n Node>,
@@ -62,7 +64,9 @@ impl<'n> Head<'n> {
         let system = fields.text("system").unwrap_or_default();
         words(&mut fields, "follows", None);
         words(&mut fields, "roles", Some(&["client", "upstream"]));
-        words(&mut fields, "accepts", Some(&["json"]));
+        words(&mut fields, "accepts", Some(&["json", "form"]));
+        let accepts = fields.get("accepts").and_then(Node::as_list);
+        let forms = accepts.unwrap_or_default().iter().any(|kind| kind.as_text() == Some("form"));
         let mount = fields.get("mount");
         let bases = fields.map("bases");
         let quirks = fields.get("quirks");
@@ -78,7 +82,7 @@ impl<'n> Head<'n> {
         };
         let public = credentials.iter().any(open);
         let span = Span::start_of(node.span.source);
-        Some(Self { system, bases, quirks, credentials, errors, pagination, public, span })
+        Some(Self { system, bases, forms, quirks, credentials, errors, pagination, public, span })
     }
 }
 
@@ -117,6 +121,11 @@ fn quirks(node: &Node, diagnostics: &mut Diagnostics) -> Quirks {
     quirks
 }
 
+/// Whether a byte may stand in a header's name.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.!#$%&'*+^`|~".contains(&byte)
+}
+
 fn cors(node: &Node, diagnostics: &mut Diagnostics) -> Option<Cors> {
     let mut fields = Fields::of(node, "`cors`", diagnostics)?;
     fields.required("origins");
@@ -128,6 +137,16 @@ fn cors(node: &Node, diagnostics: &mut Diagnostics) -> Option<Cors> {
         }
     }
     let max_age = fields.count("max_age").map_or(600, |n| u32::try_from(n).unwrap_or(u32::MAX));
+    let mut expose: Vec<&str> = Vec::new();
+    for item in fields.list("expose").unwrap_or_default() {
+        let name = item.as_text().filter(|t| !t.is_empty() && t.bytes().all(is_token));
+        match name {
+            Some(name) => expose.push(name),
+            None => {
+                fields.diagnostics().push(wrong_type(item, "what is exposed is a header's name"));
+            }
+        }
+    }
     fields.finish();
-    Some(Cors { origins, max_age })
+    Some(Cors { origins, max_age, expose: expose.join(", ").into() })
 }

@@ -51,6 +51,7 @@ pub(super) fn routes(
                 body: operation.body.as_ref().map(|b| Body {
                     program: make.body(b.required),
                     required: b.required,
+                    form: None,
                     whole: Some(id),
                 }),
                 query: query(operation),

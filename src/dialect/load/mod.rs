@@ -7,6 +7,7 @@ pub(super) mod documented;
 mod errors;
 mod extends;
 mod folder;
+mod forms;
 mod head;
 mod identity;
 mod line;
@@ -191,7 +192,12 @@ fn dialect(
     let mut found = Diagnostics::default();
     let mut loaded = compile(folder, name, contract, &mut found);
     if folder.torn {
-        found = found.without(&[Code::UnknownRecord, Code::UnknownEnum, Code::MissingFile]);
+        found = found.without(&[
+            Code::UnknownRecord,
+            Code::UnknownEnum,
+            Code::UnknownConditions,
+            Code::MissingFile,
+        ]);
     }
     diagnostics.extend(found);
     for route in loaded.iter_mut().flat_map(|l| &mut l.dialect.routes) {
@@ -219,7 +225,8 @@ fn compile(
     };
     let records: Vec<_> = folder.records.iter().collect();
     let enums: Vec<_> = folder.enums.iter().collect();
-    let library = Library::read(contract.clone(), settings, &records, &enums, diagnostics);
+    let mut library = Library::read(contract.clone(), settings, &records, &enums, diagnostics);
+    library.read_conditions(&folder.conditions.iter().collect::<Vec<_>>(), diagnostics);
     library.check(diagnostics);
     let paginations = paging::read(head.pagination, diagnostics);
     let documented = documented::read(folder.documented.as_ref(), &folder.records, diagnostics);

@@ -83,7 +83,7 @@ pub(super) fn compile(
     }
     let body = match (body, decoded) {
         (Some((.., required)), Some(decoded)) => {
-            Some(Body { program: decoded.program, required, whole: None })
+            Some(Body { program: decoded.program, required, form: None, whole: None })
         }
         (Some(_), None) => return None,
         (None, _) => None,

@@ -8,7 +8,7 @@ use crate::syntax::{Code, Diagnostic, Fields, Node, Span, closest};
 
 use super::credentials::Offer;
 use super::head::Head;
-use super::{Context, line, route};
+use super::{Context, forms, line, route};
 use crate::dialect::route::Route;
 use crate::dialect::scheme::Place;
 
@@ -76,6 +76,10 @@ pub(super) fn read(
                 route::compile(&written, line, credential, credentials, cx)
             {
                 route.documents = documents(&written, &route, cx);
+                let guide = head.forms.then(|| forms::guide(&route));
+                if let Some(body) = &mut route.body {
+                    body.form = guide;
+                }
                 routes.push(route);
                 includes.extend(asked);
             }

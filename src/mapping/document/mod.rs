@@ -3,6 +3,7 @@
 //! Reading here knows the words of the language and nothing of the contract; what places and names
 //! mean is found out in `lower`.
 
+mod conditions;
 mod enums;
 mod record;
 mod relation;
@@ -16,6 +17,7 @@ use crate::json::place::Hop;
 use crate::mapping::plan::{Codec, Omit, Test, Types};
 use crate::syntax::{Node, Span};
 
+pub(crate) use conditions::{ConditionKey, Conditions, read_conditions};
 pub(crate) use enums::read_enums;
 pub(crate) use record::{read_record_like, read_records};
 pub(crate) use rule::read_rule;
@@ -153,8 +155,16 @@ pub(crate) enum Op {
     Fields(Table),
     OneOf(Box<Union>),
     Each(Box<Element>),
-    Group { by: Path, value: Path },
-    Join { separator: Box<str>, value: Option<Path> },
+    Group {
+        by: Path,
+        value: Path,
+    },
+    /// A list of conditions, by a table.
+    Conditions(Word),
+    Join {
+        separator: Box<str>,
+        value: Option<Path>,
+    },
 }
 
 /// What an element of a list becomes.

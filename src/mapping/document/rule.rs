@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Every key of a rule.
-const KEYS: [&str; 39] = [
+const KEYS: [&str; 40] = [
     "at",
     "as",
     "write",
@@ -54,6 +54,7 @@ const KEYS: [&str; 39] = [
     "accept",
     "within",
     "drop",
+    "conditions",
 ];
 /// Keys that only say something about the rule.
 const ASIDE: [&str; 3] = ["only", "why", "give"];
@@ -63,8 +64,19 @@ const SOURCES: [&str; 11] = [
     "fields",
 ];
 /// Keys that say what is made of it; a rule has one.
-const OPERATORS: [&str; 10] =
-    ["as", "enum", "record", "fields", "each", "one_of", "raw", "group", "join", "within"];
+const OPERATORS: [&str; 11] = [
+    "as",
+    "enum",
+    "record",
+    "fields",
+    "each",
+    "one_of",
+    "raw",
+    "group",
+    "join",
+    "within",
+    "conditions",
+];
 
 /// Reads a rule. `beside` are keys of the block that are somebody else's.
 pub(crate) fn read_rule(node: &Node, beside: &[&str], d: &mut Diagnostics) -> Option<Rule> {
@@ -230,6 +242,9 @@ fn read_alternative(node: &Node, d: &mut Diagnostics) -> Option<Rule> {
 fn read_op(node: &Node, d: &mut Diagnostics) -> Option<Op> {
     if let Some(name) = node.get("record") {
         return word(name, "`record` names a record", d).map(Op::Record);
+    }
+    if let Some(name) = node.get("conditions") {
+        return word(name, "`conditions` names a table of conditions.yaml", d).map(Op::Conditions);
     }
     if let Some(table) = node.get("fields") {
         return read_table(table, d).map(Op::Fields);

@@ -250,6 +250,12 @@ impl Lower<'_, '_> {
                 self.decode_union(field, union, d, from, &inner, &target.ty)
             }
             Op::Each(element) => self.decode_each(field, d, element, rule, aim, (&target.ty, gaps)),
+            Op::Conditions(name) => {
+                let made = self.conditions(field, d, name, rule, &target.ty, gaps, true);
+                self.failed |= made.is_none();
+                // A table that is wrong leaves the place no less written.
+                made.or(Some(Emit::Absent))
+            }
             Op::Group { .. } | Op::Join { .. } => None,
         };
         if let Some(emit) = emit {

@@ -222,6 +222,11 @@ impl Lower<'_, '_> {
                 self.encode_union(field, union, c, Some(from), env)
             }
             Op::Each(element) => self.encode_each(field, c, element, rule, env),
+            Op::Conditions(name) => {
+                let gaps = self.encode_gaps(&rule.presence, env.record);
+                let ty = c.ty.clone();
+                self.conditions(field, c, name, rule, &ty, gaps, false)
+            }
             Op::Group { by, value } => {
                 let (.., element) = self.enter_open(c, rule.span)?;
                 let (by, value) = (self.path(&element, by), self.path(&element, value));

@@ -4,6 +4,7 @@
 //! places become plain references and cost nothing at run time. Problems are collected and lowering
 //! goes on beside them; a program is given only where there was none.
 
+mod conditions;
 mod decode;
 mod encode;
 mod expr;

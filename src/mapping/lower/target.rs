@@ -262,6 +262,7 @@ fn site(emit: &Emit) -> Option<SiteId> {
         Emit::Each(each) => Some(each.site),
         Emit::Object(object) => object.from.as_ref().map(|from| from.site),
         Emit::OneOf(union) => Some(union.site),
+        Emit::Conditions(conditions) => Some(conditions.site),
         _ => None,
     }
 }

@@ -5,9 +5,13 @@ use crate::syntax::yaml::Entry;
 use crate::syntax::{Node, Value, closest};
 
 /// Keys whose map holds names that an author chose.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 18] = [
     "records",
     "enums",
+    "conditions",
+    "keys",
+    "operators",
+    "marked",
     "routes",
     "fields",
     "query",

@@ -10,6 +10,7 @@
 //! first frames are the documents, in order; [`Each`] and [`Bind`] push one more. So a place is a
 //! frame (known when compiling) and a slot in it: arguments (`give`) cost nothing at run time.
 
+mod conditions;
 mod list;
 mod object;
 mod page;
@@ -22,6 +23,10 @@ use crate::canonical::contract::Contract;
 use crate::json::shape::{NodeId, Shape};
 use crate::syntax::Span;
 
+pub use conditions::{
+    COMPARISONS, Comparison, ConditionKey, ConditionTable, Conditions, MOST_CONDITIONS, Meaning,
+    OtherKeys, Takes,
+};
 pub use list::{Bind, Each, Guard, GuardValue, Narrow, Take};
 pub use object::{Case, Hollow, Member, ObjectOp, Omit, OneOf, Source, Test};
 pub use page::{Page, PagePart, Standing};
@@ -167,4 +172,6 @@ pub enum Emit {
     /// The whole document, without the members that the include list does not name and with no more
     /// messages than asked: how an identity dialect narrows a widened view.
     Narrow(Box<Narrow>),
+    /// A flat list of conditions as a filter, or a filter as such a list.
+    Conditions(Box<Conditions>),
 }

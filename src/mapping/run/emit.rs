@@ -40,6 +40,7 @@ impl<'a> Run<'a> {
             Emit::Group { list, by, value } => self.group(*list, *by, *value),
             Emit::Join { list, value, separator } => self.join(*list, *value, separator),
             Emit::Narrow(op) => self.narrow(op),
+            Emit::Conditions(op) => self.conditions(op),
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod bind;
 mod codec;
+mod conditions;
 mod each;
 mod emit;
 mod fault;

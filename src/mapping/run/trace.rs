@@ -31,6 +31,7 @@ fn descend(program: &Program, emit: &Emit, steps: &[Cow<'_, str>]) -> Option<Sit
     match emit {
         Emit::Value(op) => Some(op.site),
         Emit::Narrow(op) => Some(op.site),
+        Emit::Conditions(op) => Some(op.site),
         Emit::Column { relation, .. } => {
             program.relations.get(usize::from(*relation)).map(|relation| relation.site)
         }

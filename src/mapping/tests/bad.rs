@@ -2,7 +2,7 @@
 //! about each.
 //!
 //! The first line of a file is `# expect: CODE LINE:COLUMN text that the message or help holds`.
-//! Beside `records` and `enums` a file may have `public`, and `reply` over an answer of the schema
+//! Beside `records`, `enums` and `conditions` a file may have `public`, and `reply` over an answer of the schema
 //! `answer`.
 
 use crate::mapping::{Library, Root, RootKind, Scope, Settings};
@@ -32,7 +32,9 @@ fn problems(name: &str, text: &str) -> (Sources, Diagnostics) {
     let enums: Vec<&Node> = enums.iter().collect();
     let answer = node.get("answer").and_then(Node::as_text);
     let answer = answer.map(|name| contract.schema_named(name).unwrap());
-    let library = Library::read(contract, settings, &records, &enums, &mut d);
+    let mut library = Library::read(contract, settings, &records, &enums, &mut d);
+    let conditions = only(&node, "conditions");
+    library.read_conditions(&conditions.iter().collect::<Vec<_>>(), &mut d);
     library.check(&mut d);
     if let (Some(answer), Some(reply)) = (answer, node.get("reply")) {
         let roots = vec![

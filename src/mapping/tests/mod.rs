@@ -1,6 +1,7 @@
 //! The compiler over the shipped mappings and over small ones.
 
 mod bad;
+mod conditions;
 mod damaged;
 mod made;
 mod shipped;

@@ -161,6 +161,7 @@ pub fn expanded(files: &Files, name: &str, sources: &mut Sources, d: &mut Diagno
     let records = reused(&records, d);
     let documents = folder.dialect.iter().chain(&records).chain(&folder.enums);
     let documents: Vec<String> = documents
+        .chain(&folder.conditions)
         .chain(&folder.routes)
         .chain(&folder.documented)
         .map(|node| show(node, sources))
@@ -182,6 +183,7 @@ fn laid(base: Folder, over: &Folder, d: &mut Diagnostics) -> Folder {
     };
     let records = kind("records", &base.records, &over.records);
     let enums = kind("enums", &base.enums, &over.enums);
+    let conditions = kind("conditions", &base.conditions, &over.conditions);
     let routes = kind("routes", &base.routes, &over.routes);
     let dialect = match (base.dialect, &over.dialect) {
         (Some(below), Some(above)) => Some(head(&below, above, d)),
@@ -195,6 +197,7 @@ fn laid(base: Folder, over: &Folder, d: &mut Diagnostics) -> Folder {
         dialect,
         records,
         enums,
+        conditions,
         routes,
         documented,
         sources: base.sources.union(&over.sources).copied().collect(),

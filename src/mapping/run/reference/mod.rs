@@ -4,6 +4,7 @@
 //! shares with the fast one only the codecs, the order of `sort_by` and the wording of faults. A
 //! needed member that stands twice, which the fast one refuses, is not noticed here.
 
+mod conditions;
 mod lists;
 mod page;
 mod relation;
@@ -212,6 +213,7 @@ impl<'t> Slow<'t> {
             Emit::Group { list, by, value } => Some(self.group(*list, *by, *value)),
             Emit::Join { list, value, separator } => Some(self.join(*list, *value, separator)),
             Emit::Narrow(op) => self.narrow(op),
+            Emit::Conditions(op) => self.conditions(op),
         }
     }
 
@@ -370,7 +372,7 @@ impl<'t> Slow<'t> {
         tree: &Tree<'_>,
         site: SiteId,
     ) -> Option<String> {
-        let spelled = self.spelled(accept, tree);
+        let spelled = if self.program.lenient { spelled(accept, tree) } else { None };
         let tree = spelled.as_ref().unwrap_or(tree);
         let accept = match convert {
             Convert::RawObject if matches!(&tree.is, Is::List(all) if all.is_empty()) => {
@@ -399,17 +401,6 @@ impl<'t> Slow<'t> {
         }
     }
 
-    /// In a lenient program, what a text spells where text is not accepted.
-    fn spelled<'a>(&self, accept: Types, tree: &Tree<'a>) -> Option<Tree<'a>> {
-        if !self.program.lenient || accept.has(Types::STRING) {
-            return None;
-        }
-        let inside = text::content(tree.raw)?;
-        let spelled = Tree::read(inside).ok().filter(|tree| tree.raw == inside)?;
-        let scalar = matches!(spelled.is, Is::Number | Is::Boolean);
-        (scalar && takes(accept, &spelled)).then_some(spelled)
-    }
-
     fn word(
         &mut self,
         op: &EnumOp,
@@ -434,6 +425,17 @@ impl<'t> Slow<'t> {
         self.count(event.filter(|_| counted));
         Some(owned(word))
     }
+}
+
+/// What a text spells where text is not accepted.
+fn spelled<'a>(accept: Types, tree: &Tree<'a>) -> Option<Tree<'a>> {
+    if accept.has(Types::STRING) {
+        return None;
+    }
+    let inside = text::content(tree.raw)?;
+    let spelled = Tree::read(inside).ok().filter(|tree| tree.raw == inside)?;
+    let scalar = matches!(spelled.is, Is::Number | Is::Boolean);
+    (scalar && takes(accept, &spelled)).then_some(spelled)
 }
 
 fn takes(accept: Types, tree: &Tree<'_>) -> bool {

@@ -1,7 +1,7 @@
 //! Decision tables, as written in the description.
 
 use super::tree::Tree;
-use super::{Slow, holds, owned, takes};
+use super::{Slow, holds, owned, spelled, takes};
 use crate::mapping::plan::{Convert, Input, Relation, RelationRaw, Row, Test, Write};
 use crate::mapping::run::fault;
 
@@ -43,7 +43,7 @@ impl Slow<'_> {
         if tree.null() || tree.is_any(&input.also_null) {
             return Ok(Some("null".into()));
         }
-        let spelled = self.spelled(input.accept, &tree);
+        let spelled = if self.program.lenient { spelled(input.accept, &tree) } else { None };
         let tree = spelled.as_ref().unwrap_or(&tree);
         if !takes(input.accept, tree) {
             let detail = fault::wrong_type(input.accept, tree.raw);
