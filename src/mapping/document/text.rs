@@ -164,7 +164,7 @@ pub(crate) fn only(node: &Node, d: &mut Diagnostics) -> Option<Only> {
 }
 
 /// Codecs by name, with the JSON types of their canonical and dialect side.
-pub(crate) const CODECS: [(&str, Codec, Types, Types); 13] = [
+pub(crate) const CODECS: [(&str, Codec, Types, Types); 15] = [
     ("unix_seconds", Codec::UnixSeconds, Types::STRING, Types::INTEGER),
     ("unix_float", Codec::UnixFloat, Types::STRING, Types::NUMBER),
     ("rfc3339_s", Codec::Rfc3339Seconds, Types::STRING, Types::STRING),
@@ -178,6 +178,8 @@ pub(crate) const CODECS: [(&str, Codec, Types, Types); 13] = [
     ("integer_text", Codec::IntegerText, Types::STRING, Types::INTEGER),
     ("text", Codec::Text, Types::STRING, Types::STRING),
     ("file_extension", Codec::FileExtension, Types::STRING, Types::STRING),
+    ("clock_hour", Codec::ClockHour, Types::STRING, Types::INTEGER),
+    ("clock_minute", Codec::ClockMinute, Types::STRING, Types::INTEGER),
 ];
 
 /// (canonical, dialect) types of a codec.

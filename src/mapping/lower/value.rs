@@ -108,7 +108,7 @@ impl<'l> Lower<'l, '_> {
         let (ty, (mut when_null, when_absent)) = target;
         let mut own = ty.types(self.contract());
         let convert = if let Some((codec, span)) = value.codec {
-            if codec == Codec::FileExtension {
+            if matches!(codec, Codec::FileExtension | Codec::ClockHour | Codec::ClockMinute) {
                 return None;
             }
             self.codec_fits(codec, ty, span);

@@ -135,6 +135,10 @@ pub enum Codec {
     Text,
     /// Extension of a file name, lower-case, without the dot; null when there is none. Encode only.
     FileExtension,
+    /// Hour of a time of day (`09:30` → 9). Encode only.
+    ClockHour,
+    /// Minute of a time of day (`09:30` → 30). Encode only.
+    ClockMinute,
 }
 
 /// One JSON value as text.

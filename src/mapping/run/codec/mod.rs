@@ -5,6 +5,7 @@
 //! reads a token and writes a token; null and absence are dealt with before it is asked.
 
 mod alias;
+mod clock;
 mod date;
 mod file;
 mod lower;
@@ -65,7 +66,11 @@ pub(crate) fn convert(
         (Codec::Text, false) => number::encode_text(token, out),
         (Codec::Text, true) => number::decode_text(token, out),
         (Codec::FileExtension, false) => file::encode(token, out),
-        (Codec::FileExtension, true) => Err("cannot be written"),
+        (Codec::ClockHour, false) => clock::hour(token, out),
+        (Codec::ClockMinute, false) => clock::minute(token, out),
+        (Codec::FileExtension | Codec::ClockHour | Codec::ClockMinute, true) => {
+            Err("cannot be written")
+        }
     }
 }
 

@@ -95,6 +95,13 @@ fn words_and_numbers() {
         (C::FileExtension, false, "\"name.\"", Some("null")),
         (C::FileExtension, false, "\"Hello. World\"", Some("null")),
         (C::FileExtension, false, "\"\"", Some("null")),
+        (C::ClockHour, false, "\"09:30\"", Some("9")),
+        (C::ClockMinute, false, "\"09:30\"", Some("30")),
+        (C::ClockHour, false, "\"24:00\"", Some("24")),
+        (C::ClockMinute, false, "\"24:00\"", Some("0")),
+        (C::ClockHour, false, "\"9:30\"", Some("null")),
+        (C::ClockMinute, false, "\"09:60\"", Some("null")),
+        (C::ClockHour, true, "9", None),
     ] {
         let found = coded(codec, decode, false, token).ok();
         assert_eq!(found.as_deref(), written, "{codec:?} decode={decode} {token}");
@@ -112,7 +119,7 @@ proptest! {
         for token in [serde_json::to_string(&text).unwrap(), number.to_string(), "[1]".into()] {
             for codec in [C::UnixSeconds, C::UnixFloat, C::Rfc3339Seconds, C::Rfc3339Millis,
                 C::Rfc3339Micros, C::Date, C::Alias, C::Lower, C::NumberText, C::IntegerText, C::Text,
-                C::FileExtension] {
+                C::FileExtension, C::ClockHour, C::ClockMinute] {
                 if let Ok(out) = coded(codec, decode, as_text, &token) {
                     prop_assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok(), "{codec:?} {token} {out}");
                 }
