@@ -5,19 +5,20 @@ use serde_json::{Map, Value, json};
 
 use crate::canonical::{Problem, ProblemCode};
 use crate::sandbox::desk::{Desk, Who};
-use crate::sandbox::fault::{Fault, invalid, not_supported};
+use crate::sandbox::fault::{Fault, invalid};
 use crate::sandbox::messages::append;
+use crate::sandbox::moving;
 use crate::sandbox::store::{self, Row, Table};
 
 /// A change worth telling.
 #[derive(Debug)]
 pub(super) struct Entry {
     /// A word of the contract's `ActivityDetail.type`.
-    what: &'static str,
-    attribute: &'static str,
-    from: Value,
-    to: Value,
-    text: String,
+    pub(super) what: &'static str,
+    pub(super) attribute: &'static str,
+    pub(super) from: Value,
+    pub(super) to: Value,
+    pub(super) text: String,
 }
 
 /// Applies a merge patch in the name of somebody.
@@ -31,10 +32,13 @@ pub(super) fn apply(
     if patch.contains_key("status") || patch.contains_key("snooze") {
         status(desk, who, row, patch, &mut entries)?;
     }
+    if patch.contains_key("inbox_id") || patch.contains_key("contact_id") {
+        moving::apply(desk, who, row, patch, &mut entries)?;
+    }
     for (name, value) in patch {
         let pointer = format!("/{name}");
         match name.as_str() {
-            "status" | "snooze" => {}
+            "status" | "snooze" | "inbox_id" | "contact_id" => {}
             "assignee_id" => assign(desk, who, row, value, &pointer, &mut entries)?,
             "team_id" => team(desk, who, row, value, &pointer, &mut entries)?,
             "bot_id" => {
@@ -43,9 +47,6 @@ pub(super) fn apply(
             }
             "labels" => labels(who, row, value, &mut entries),
             "priority" => priority(who, row, value, &mut entries),
-            "inbox_id" | "contact_id" => {
-                return Err(not_supported(&pointer, "The sandbox does not move conversations"));
-            }
             _ => {
                 let mut merged = row.document.get(name).cloned().unwrap_or(Value::Null);
                 merge(&mut merged, value);

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::canonical::{Payload, Problem, ProblemCode};
 use crate::sandbox::call::Call;
 use crate::sandbox::changes::{self, author, referred};
+use crate::sandbox::contacts::for_the_business;
 use crate::sandbox::desk::{Desk, Who};
 use crate::sandbox::fault::{Fault, invalid};
 use crate::sandbox::messages::append;
@@ -19,19 +20,41 @@ pub(super) fn create(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault>
     let body = call.body()?;
     once(desk, call, || {
         let mut conversation = desk.conversation(call)?;
-        let draft = Draft::read(desk, &conversation, &body)?;
-        changes::wake(&mut conversation, &desk.now);
-        may_write(desk, &conversation, &draft)?;
-        let (message, files) = draft.message(desk, &conversation, &body)?;
-        let message = append(desk.db, &mut conversation, message, &desk.now)?;
-        attach(desk, &message, &files)?;
-        let entries = follow_up(desk, &mut conversation, &draft)?;
-        changes::record(desk, &draft.who, &mut conversation, entries)?;
-        conversation.set("updated_at", desk.now.as_str());
-        store::save(desk.db, Table::Conversation, &mut conversation)?;
-        let object = desk.message(&message)?;
-        desk.one(call, &message, object)
+        let message = add(desk, &mut conversation, &body)?;
+        desk.one(call, &message, desk.message(&message)?)
     })
+}
+
+/// Adds a note.
+pub(super) fn create_note(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
+    let mut body = call.body()?;
+    body.insert("kind".into(), "note".into());
+    once(desk, call, || {
+        let mut conversation = desk.conversation(call)?;
+        for_the_business(desk)?;
+        let message = add(desk, &mut conversation, &body)?;
+        desk.one(call, &message, desk.message(&message)?)
+    })
+}
+
+/// Adds a message, with all that follows from it, to a conversation and stores both. `body` is the
+/// contract's `MessageCreate`.
+pub(super) fn add(
+    desk: &Desk<'_>,
+    conversation: &mut Row,
+    body: &Map<String, Value>,
+) -> Result<Row, Fault> {
+    let draft = Draft::read(desk, conversation, body)?;
+    changes::wake(conversation, &desk.now);
+    may_write(desk, conversation, &draft)?;
+    let (message, files) = draft.message(desk, conversation, body)?;
+    let message = append(desk.db, conversation, message, &desk.now)?;
+    attach(desk, &message, &files)?;
+    let entries = follow_up(desk, conversation, &draft)?;
+    changes::record(desk, &draft.who, conversation, entries)?;
+    conversation.set("updated_at", desk.now.as_str());
+    store::save(desk.db, Table::Conversation, conversation)?;
+    Ok(message)
 }
 
 /// What kind of message it is, and whose.
@@ -74,7 +97,7 @@ impl Draft {
         body: &Map<String, Value>,
     ) -> Result<(Map<String, Value>, Vec<String>), Fault> {
         let mut blocks = body.get("blocks").and_then(Value::as_array).cloned().unwrap_or_default();
-        let said = said(body, &blocks)?;
+        let said = spoken(body, &blocks)?;
         let is_text = |block: &Value| block.get("type").and_then(Value::as_str) == Some("text");
         if let Some(text) = said.get("text").and_then(Value::as_str)
             && !blocks.iter().any(is_text)
@@ -150,7 +173,7 @@ fn writer(
     }
     let name = row.text("name").unwrap_or_default().to_owned();
     let (id, number) = (Some(row.id), Some(row.number));
-    Ok(Who { kind: kind_of_author, id, number, name, identity: None })
+    Ok(Who { kind: kind_of_author, id, number, name, identity: None, inboxes: None })
 }
 
 /// Refuses what the channel does not take now.
@@ -177,24 +200,24 @@ fn may_write(desk: &Desk<'_>, conversation: &Row, draft: &Draft) -> Result<(), F
 }
 
 /// What was said, as the contract's `Body`.
-fn said(body: &Map<String, Value>, blocks: &[Value]) -> Result<Value, Fault> {
+pub(super) fn spoken(body: &Map<String, Value>, blocks: &[Value]) -> Result<Value, Fault> {
     let given = |name: &str| body.get(name).and_then(Value::as_str).filter(|t| !t.is_empty());
     let (text, html, markdown) = (given("text"), given("html"), given("markdown"));
     if [text, html, markdown].iter().flatten().count() > 1 {
         let detail = "only one of text, html and markdown may be given";
         return Err(invalid(if text.is_some() { "/text" } else { "/html" }, "invalid", detail));
     }
-    let mut spoken = Vec::new();
+    let mut parts = Vec::new();
     for (index, block) in blocks.iter().enumerate() {
         if let Some(text) = block.get("text").and_then(Value::as_str) {
             if text.len() > LONGEST && text.chars().count() > LONGEST {
                 let detail = format!("must have at most {LONGEST} characters");
                 return Err(invalid(format!("/blocks/{index}/text"), "too_long", detail));
             }
-            spoken.push(text);
+            parts.push(text);
         }
     }
-    let joined = spoken.join("\n");
+    let joined = parts.join("\n");
     // The text is all text blocks joined, so that a plain client reads only it.
     let plain = (!joined.is_empty())
         .then_some(joined)

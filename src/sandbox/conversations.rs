@@ -1,8 +1,11 @@
 //! Reading and changing a conversation.
 
+use serde_json::json;
+
 use crate::canonical::Payload;
 use crate::sandbox::call::Call;
 use crate::sandbox::changes;
+use crate::sandbox::contacts::for_the_business;
 use crate::sandbox::desk::{Desk, View};
 use crate::sandbox::fault::{Fault, invalid};
 use crate::sandbox::messages::MOST;
@@ -44,8 +47,24 @@ pub(super) fn update(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault>
     })
 }
 
+/// Deletes a conversation and all that belongs to it alone.
+pub(super) fn delete(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
+    let row = desk.conversation(call)?;
+    for_the_business(desk)?;
+    call.check_revision(&row)?;
+    for sql in [
+        "DELETE FROM attachment WHERE message_id IN
+             (SELECT id FROM message WHERE conversation_id = ?1)",
+        "DELETE FROM message WHERE conversation_id = ?1",
+        "DELETE FROM conversation WHERE id = ?1",
+    ] {
+        desk.db.prepare_cached(sql)?.execute([&row.id])?;
+    }
+    desk.answer(call, json!({"id": row.id, "number": row.number}))
+}
+
 /// How much of the conversation the answer shows.
-fn view<'c>(call: &'c Call<'_>) -> Result<View<'c>, Fault> {
+pub(super) fn view<'c>(call: &'c Call<'_>) -> Result<View<'c>, Fault> {
     let messages = match call.number("messages_limit", 0..=MOST)? {
         None => 100,
         Some(0) => MOST,

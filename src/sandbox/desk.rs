@@ -45,13 +45,15 @@ pub(super) struct Who {
     pub(super) name: String,
     /// As which identity a contact asks. They see their own conversations and nothing internal.
     pub(super) identity: Option<Row>,
+    /// The only inboxes whose conversations an agent sees; nothing for one who sees all.
+    pub(super) inboxes: Option<Vec<String>>,
 }
 
 impl Who {
     /// Nobody in particular.
     pub(super) fn system() -> Self {
         let name = "System".to_owned();
-        Self { kind: "system", id: None, number: None, name, identity: None }
+        Self { kind: "system", id: None, number: None, name, identity: None, inboxes: None }
     }
 }
 
@@ -104,12 +106,26 @@ impl<'d> Desk<'d> {
         self.who.identity.is_some()
     }
 
+    /// The message of a conversation that a path names, if it is open to the one who asks.
+    pub(super) fn message_of(&self, call: &Call<'_>, conversation: &Row) -> Result<Row, Fault> {
+        let reference = call.text("message_id").unwrap_or_default();
+        let found = store::find(self.db, Table::Message, reference)?;
+        let open = |row: &Row| {
+            row.text("conversation_id") == Some(&conversation.id)
+                && !(self.public_only() && row.text("visibility") != Some("public"))
+        };
+        found.filter(open).ok_or_else(|| not_found("message"))
+    }
+
     /// The conversation that a path names, if it is open to the one who asks.
     pub(super) fn conversation(&self, call: &Call<'_>) -> Result<Row, Fault> {
         let reference = call.text("conversation_id").unwrap_or_default();
         let found = store::find(self.db, Table::Conversation, reference)?;
+        let mine = |inboxes: &Vec<String>, row: &Row| {
+            inboxes.iter().any(|id| row.text("inbox_id") == Some(id))
+        };
         let open = |row: &Row| match &self.who.identity {
-            None => true,
+            None => self.who.inboxes.as_ref().is_none_or(|inboxes| mine(inboxes, row)),
             Some(identity) if row.text("contact_identity_id") == Some(&identity.id) => true,
             // A proved identity opens every conversation of its person.
             Some(identity) => {
@@ -164,7 +180,8 @@ impl<'d> Desk<'d> {
         Ok(())
     }
 
-    fn number(&self, table: Table, id: &str) -> Result<Value, Fault> {
+    /// The number of a resource; null where there is none.
+    pub(super) fn number(&self, table: Table, id: &str) -> Result<Value, Fault> {
         if let Some(known) = self.numbers.borrow().get(id) {
             return Ok(known.clone());
         }
@@ -311,11 +328,15 @@ fn who(db: &Connection, actor: &Actor) -> Result<Who, Fault> {
     let row = store::find(db, table, reference)?.ok_or_else(unknown)?;
     if table != Table::Identity {
         let name = row.text("name").unwrap_or_default().to_owned();
-        return Ok(Who { kind, id: Some(row.id), number: Some(row.number), name, identity: None });
+        let inboxes = row.document.get("inbox_ids").and_then(Value::as_array);
+        let inboxes =
+            inboxes.map(|all| all.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+        let (id, number) = (Some(row.id), Some(row.number));
+        return Ok(Who { kind, id, number, name, identity: None, inboxes });
     }
     let id = row.text("contact_id").unwrap_or_default();
     let contact = store::one(db, Table::Contact, "id = ?1", [id])?.ok_or_else(unknown)?;
     let name = contact.text("name").unwrap_or("The contact").to_owned();
     let (id, number) = (Some(contact.id), Some(contact.number));
-    Ok(Who { kind, id, number, name, identity: Some(row) })
+    Ok(Who { kind, id, number, name, identity: Some(row), inboxes: None })
 }

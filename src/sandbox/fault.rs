@@ -16,6 +16,28 @@ pub(super) enum Fault {
     Corrupt(serde_json::Error),
 }
 
+impl Fault {
+    /// The same fault, of the member at `pointer`.
+    pub(super) fn at(mut self, pointer: &str) -> Self {
+        if let Self::Refused(problem) = &mut self {
+            for field in &mut problem.errors {
+                field.pointer = Some(pointer.to_owned());
+            }
+        }
+        self
+    }
+
+    /// The same fault of a body that stands at `pointer` of a larger one.
+    pub(super) fn under(mut self, pointer: &str) -> Self {
+        if let Self::Refused(problem) = &mut self {
+            for inner in problem.errors.iter_mut().filter_map(|field| field.pointer.as_mut()) {
+                inner.insert_str(0, pointer);
+            }
+        }
+        self
+    }
+}
+
 impl From<Problem> for Fault {
     fn from(problem: Problem) -> Self {
         Self::Refused(Box::new(problem))
@@ -74,19 +96,6 @@ pub(super) fn invalid(pointer: impl Into<String>, code: &str, detail: impl Into<
             pointer: Some(pointer.into()),
             code: code.to_owned(),
             detail: detail.into(),
-            ..FieldProblem::default()
-        })
-        .into()
-}
-
-/// A member of the body asks for something the sandbox does not have.
-pub(super) fn not_supported(pointer: &str, detail: &str) -> Fault {
-    Problem::new(ProblemCode::NotSupportedByUpstream)
-        .detail(detail)
-        .field(FieldProblem {
-            pointer: Some(pointer.to_owned()),
-            code: "not_supported".to_owned(),
-            detail: detail.to_owned(),
             ..FieldProblem::default()
         })
         .into()

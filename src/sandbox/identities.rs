@@ -191,6 +191,8 @@ pub(super) fn attachment(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fa
         .prepare_cached("SELECT content, media FROM attachment WHERE id = ?1")?
         .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let (content, media) = found.ok_or_else(|| not_found("attachment"))?;
+    // What only has an address elsewhere has no bytes here.
+    let (content, media) =
+        found.filter(|(content, _)| !content.is_empty()).ok_or_else(|| not_found("attachment"))?;
     Ok(Payload::binary(call.operation.status, content.into(), media.into()))
 }

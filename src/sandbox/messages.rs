@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::canonical::Payload;
 use crate::sandbox::call::Call;
+use crate::sandbox::contacts::for_the_business;
 use crate::sandbox::desk::Desk;
 use crate::sandbox::fault::{Fault, bad_parameter};
 use crate::sandbox::ids::IdRef;
@@ -13,14 +14,15 @@ use crate::sandbox::store::{self, Row, Table};
 
 /// Most messages of one answer.
 pub(super) const MOST: i64 = 1_000;
+/// Farthest entry that a page number reaches.
+const FARTHEST: i64 = 10_000;
 const KINDS: [&str; 5] = ["incoming", "outgoing", "note", "activity", "template"];
 
 /// A page of the timeline.
 pub(super) fn list(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
     let conversation = desk.conversation(call)?;
-    let limit = call.number("limit", 1..=MOST)?.unwrap_or(50);
     let ascending = call.word("order", &["asc", "desc"])? != Some("desc");
-    let mut conditions = vec!["conversation_id = ?1".to_owned()];
+    let mut conditions = Vec::new();
     if let Some(number) = anchor(desk, call, &conversation, "before")? {
         conditions.push(format!("number < {number}"));
     }
@@ -40,8 +42,44 @@ pub(super) fn list(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
     if desk.public_only() {
         conditions.push("visibility = 'public'".to_owned());
     }
-    let query = query_mark(&conversation, &conditions, ascending);
+    timeline(desk, call, &conversation, conditions, ascending)
+}
+
+/// A page of the notes, newest first.
+pub(super) fn list_notes(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
+    let conversation = desk.conversation(call)?;
+    for_the_business(desk)?;
+    timeline(desk, call, &conversation, vec!["kind = 'note'".to_owned()], false)
+}
+
+/// The page that a call asks for, of the entries that conditions leave.
+fn timeline(
+    desk: &Desk<'_>,
+    call: &Call<'_>,
+    conversation: &Row,
+    mut conditions: Vec<String>,
+    ascending: bool,
+) -> Result<Payload, Fault> {
+    let limit = call.number("limit", 1..=MOST)?.unwrap_or(50);
+    let number = call.number("page", 1..=FARTHEST)?;
+    conditions.insert(0, "conversation_id = ?1".to_owned());
+    let total = match call.word("count", &["none", "exact"])? {
+        Some("exact") => {
+            let all = conditions.join(" AND ");
+            Some(store::count(desk.db, Table::Message, &all, [&conversation.id])?)
+        }
+        _ => None,
+    };
+    let query = query_mark(conversation, &conditions, ascending);
     let cursor = call.text("cursor").map(|text| Cursor::read(text, &query)).transpose()?;
+    if number.is_some() && cursor.is_some() {
+        return Err(bad_parameter("page", "goes without `cursor`"));
+    }
+    if number.is_some_and(|number| number.saturating_mul(limit) > FARTHEST) {
+        let detail = format!("pages reach as far as entry {FARTHEST}; a cursor goes on");
+        return Err(bad_parameter("page", detail));
+    }
+    let skipped = number.map_or(0, |number| (number - 1) * limit);
     let back = cursor.as_ref().is_some_and(|c| c.back);
     // Going back reads the other way round and turns the page over.
     let upwards = ascending != back;
@@ -50,7 +88,7 @@ pub(super) fn list(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
         conditions.push(format!("sequence {compare} {}", cursor.sequence));
     }
     let sql = format!(
-        "{} ORDER BY sequence {} LIMIT {}",
+        "{} ORDER BY sequence {} LIMIT {} OFFSET {skipped}",
         conditions.join(" AND "),
         if upwards { "ASC" } else { "DESC" },
         limit + 1,
@@ -67,9 +105,11 @@ pub(super) fn list(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
         Some(format!("{query}{way}{sequence}"))
     };
     let next = link(found.last(), 'n').filter(|_| more || back);
-    let prev = link(found.first(), 'p').filter(|_| if back { more } else { cursor.is_some() });
+    let begins = cursor.is_none() && skipped == 0;
+    let prev = link(found.first(), 'p').filter(|_| if back { more } else { !begins });
     let data = found.iter().map(|row| desk.message(row)).collect::<Result<Vec<_>, _>>()?;
-    let page = json!({"next": next, "prev": prev, "limit": limit});
+    let page =
+        json!({"next": next, "prev": prev, "limit": limit, "number": number, "total": total});
     desk.answer(call, json!({"data": data, "page": page}))
 }
 

@@ -17,9 +17,15 @@ mod files;
 mod identities;
 mod ids;
 mod known;
+mod labels;
+mod lists;
 mod messages;
+mod moving;
 mod once;
+mod opening;
+mod presence;
 mod query;
+mod revising;
 mod seed;
 mod shape;
 mod show;
@@ -28,6 +34,7 @@ mod store;
 mod tests;
 mod threads;
 mod unite;
+mod uploads;
 
 use std::fmt;
 use std::future::Future;
@@ -164,10 +171,30 @@ const OPERATIONS: &[(&str, Serve)] = &[
     ("teams.get", Serve::Read(directory::get)),
     ("labels.list", Serve::Read(directory::list)),
     ("labels.get", Serve::Read(directory::get)),
+    ("conversations.list", Serve::Read(lists::list)),
+    ("conversations.search", Serve::Read(lists::search)),
+    ("conversations.counts", Serve::Read(lists::counts)),
     ("conversations.get", Serve::Read(conversations::get)),
+    ("conversations.create", Serve::Write(opening::create)),
     ("conversations.update", Serve::Write(conversations::update)),
+    ("conversations.delete", Serve::Write(conversations::delete)),
+    ("conversations.labels.list", Serve::Read(labels::list)),
+    ("conversations.labels.replace", Serve::Write(labels::replace)),
+    ("conversations.labels.change", Serve::Write(labels::adjust)),
+    ("conversations.typing", Serve::Write(presence::typing)),
+    ("conversations.seen", Serve::Write(presence::seen)),
     ("messages.list", Serve::Read(messages::list)),
     ("messages.create", Serve::Write(compose::create)),
+    ("messages.get", Serve::Read(revising::get)),
+    ("messages.update", Serve::Write(revising::update)),
+    ("messages.delete", Serve::Write(revising::delete)),
+    ("messages.reactions.set", Serve::Write(revising::react)),
+    ("notes.list", Serve::Read(messages::list_notes)),
+    ("notes.create", Serve::Write(compose::create_note)),
+    ("notes.get", Serve::Read(revising::get_note)),
+    ("notes.update", Serve::Write(revising::update_note)),
+    ("notes.delete", Serve::Write(revising::delete_note)),
+    ("attachments.upload", Serve::Write(uploads::upload)),
 ];
 
 /// A handle of the running sandbox. The last one dropped ends it, after what waits is answered.

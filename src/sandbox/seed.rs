@@ -251,6 +251,7 @@ fn plant_more(db: &Connection, more: &Map<String, Value>) -> Result<(), Fault> {
         })];
         let mut conversation = json!({
             "contact": contact, "subject": talk.get("subject"), "status": status,
+            "priority": nth("priorities", n), "labels": nth("labels", n), "team": nth("teams", n),
         });
         let answered = status == "resolved";
         if answered {

@@ -1,11 +1,14 @@
 //! The sandbox through its service. Every answer is checked against the contract on its way.
 
+mod beginning;
 mod changing;
 mod directory;
+mod listing;
 mod opening;
 mod people;
 mod reading;
 mod records;
+mod revising;
 mod uniting;
 mod writing;
 
