@@ -261,7 +261,7 @@ fn mounts(config: &Config, files: &Files) -> Vec<MountSpec> {
                 dialect: dialect.to_owned(),
                 tenant: tenant.clone(),
                 host: "*".to_owned(),
-                prefix: String::new(),
+                prefix: None,
             })
             .collect(),
         Mounts::Listed(mounts) => mounts
@@ -270,7 +270,7 @@ fn mounts(config: &Config, files: &Files) -> Vec<MountSpec> {
                 dialect: m.dialect.clone(),
                 tenant: m.tenant.clone(),
                 host: m.host.clone(),
-                prefix: m.prefix.clone(),
+                prefix: Some(m.prefix.clone()),
             })
             .collect(),
     }

@@ -1,5 +1,6 @@
 //! All mounted dialects, compiled; immutable; replaced whole on reload.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::canonical::{Contract, OperationId, Params, Tenant};
@@ -68,8 +69,9 @@ pub struct MountSpec {
     pub tenant: Tenant,
     /// `Host` it answers to, without port; `*` is any.
     pub host: String,
-    /// Prefix before the dialect's own paths; empty for none.
-    pub prefix: String,
+    /// Prefix before the dialect's own paths, empty for none; `None` is the one that the dialect
+    /// asks for.
+    pub prefix: Option<String>,
 }
 
 /// A route as lists show it.
@@ -79,8 +81,8 @@ pub struct Listed<'c> {
     pub dialect: &'c str,
     /// `GET`, …
     pub method: &'static str,
-    /// The address, without the prefix of the configuration.
-    pub template: &'c str,
+    /// The address, with the prefix that the dialect asks for.
+    pub template: Cow<'c, str>,
     /// Name of the route.
     pub name: &'c str,
     /// The canonical operations it asks for, in order, each once.
@@ -134,7 +136,10 @@ impl Catalog {
                 Listed {
                     dialect: &dialect.name,
                     method: route.method,
-                    template: &route.template.text,
+                    template: match &*dialect.prefix {
+                        "" => Cow::Borrowed(&*route.template.text),
+                        prefix => Cow::Owned(format!("{prefix}{}", route.template.text)),
+                    },
                     name: &route.name,
                     operations,
                 }

@@ -26,6 +26,8 @@ pub struct Dialect {
     pub name: Arc<str>,
     /// The vendor's system: the name in `*_raw.system` and `extensions.<system>`.
     pub system: Box<str>,
+    /// Where it stands if the configuration says nothing: before its roots, empty for none.
+    pub prefix: Box<str>,
     /// The roots of its addresses, without a trailing slash: `/public/api/v1`.
     pub bases: Vec<Box<str>>,
     /// Its routes.
@@ -58,6 +60,8 @@ pub struct Quirks {
     pub numbers_as_text: bool,
     /// A path value of the wrong form is 400 (else 404).
     pub bad_path_is_bad_request: bool,
+    /// A body that is one member of such a name, an object, is that object.
+    pub nested_under: Vec<Box<str>>,
     /// An empty body is `{}`.
     pub empty_body_as_object: bool,
     /// Cross-origin requests.

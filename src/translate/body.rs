@@ -8,6 +8,7 @@ use http_body_util::BodyExt;
 
 use crate::canonical::{Problem, ProblemCode};
 use crate::error::Error;
+use crate::json::{self, scan::Limits};
 
 /// Reads the whole body.
 ///
@@ -44,6 +45,24 @@ where
         }
     }
     Ok(first.unwrap_or_else(|| joined.freeze()))
+}
+
+/// The object inside a body of one member with one of these names, `{"team":{…}}`; else the body as
+/// it is.
+#[must_use]
+pub fn unwrapped(body: Bytes, names: &[Box<str>]) -> Bytes {
+    if names.is_empty() {
+        return body;
+    }
+    // What is no JSON is refused as a whole, by whoever reads it.
+    let Ok(text) = json::scan::validate(&body, Limits::default()) else { return body };
+    let mut members = json::walk::members(text.trim_start());
+    let (Some((name, inner)), None) = (members.next(), members.next()) else { return body };
+    if inner.starts_with('{') && names.iter().any(|n| json::text::eq(name, n)) {
+        let inner = body.slice_ref(inner.as_bytes());
+        return inner;
+    }
+    body
 }
 
 /// 413 with the limit named.
@@ -152,6 +171,26 @@ mod tests {
         for kind in ["multipart/form-data", "application/x-www-form-urlencoded;charset=latin1"] {
             assert!(accept(&headers(kind), true).is_err(), "{kind}");
         }
+    }
+
+    #[test]
+    fn a_nested_body_is_what_is_in_it() {
+        let names = ["team".into(), "label".into()];
+        let read = |text: &'static str| unwrapped(Bytes::from(text), &names);
+        assert_eq!(read(" { \"team\" : {\"name\":\"x\"} } "), "{\"name\":\"x\"}");
+        assert_eq!(read("{\"\\u0074eam\":{}}"), "{}");
+        for whole in [
+            "{\"team\":{},\"name\":\"x\"}",
+            "{\"team\":\"x\"}",
+            "{\"teams\":{}}",
+            "{\"team\":{} x}",
+            "[{\"team\":{}}]",
+            "{}",
+            "",
+        ] {
+            assert_eq!(read(whole), whole);
+        }
+        assert_eq!(unwrapped(Bytes::from("{\"team\":{}}"), &[]), "{\"team\":{}}");
     }
 
     #[tokio::test]

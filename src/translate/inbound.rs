@@ -98,6 +98,7 @@ where
         let receiving = receive(&head.headers, body, plan, habit, params.max_body);
         // Boxed: most requests are reads.
         if let Some(received) = Box::pin(receiving).await? {
+            let received = body::unwrapped(received, &dialect.quirks.nested_under);
             let documents = [Some(job.inputs), Some(&*received)];
             let decoded = translate(&plan.program, &documents, &record, Bytes::copy_from_slice)
                 .map_err(problems::refuse)?;

@@ -21,7 +21,7 @@ pub(crate) fn catalog() -> Catalog {
             dialect: dialect.to_owned(),
             tenant: Tenant("demo".into()),
             host: "*".to_owned(),
-            prefix: String::new(),
+            prefix: None,
         })
         .collect();
     let (catalog, diagnostics) = Catalog::load(&files, &mounts, 1, &mut Sources::default());

@@ -14,6 +14,8 @@ const LANGUAGE: i64 = 1;
 #[derive(Debug)]
 pub(super) struct Head<'n> {
     pub(super) system: &'n str,
+    /// Before its roots where the configuration says nothing.
+    pub(super) prefix: &'n str,
     pub(super) bases: Bases,
     /// Bodies may be forms.
     pub(super) forms: bool,
@@ -69,6 +71,7 @@ impl<'n> Head<'n> {
         let forms = accepts.unwrap_or_default().iter().any(|kind| kind.as_text() == Some("form"));
         let mount = fields.get("mount");
         let bases = fields.map("bases");
+        let prefix = prefix(&mut fields);
         let quirks = fields.get("quirks");
         let credentials = fields.map("credentials").unwrap_or_default();
         let errors = fields.get("errors");
@@ -82,8 +85,35 @@ impl<'n> Head<'n> {
         };
         let public = credentials.iter().any(open);
         let span = Span::start_of(node.span.source);
-        Some(Self { system, bases, forms, quirks, credentials, errors, pagination, public, span })
+        Some(Self {
+            system,
+            prefix,
+            bases,
+            forms,
+            quirks,
+            credentials,
+            errors,
+            pagination,
+            public,
+            span,
+        })
     }
+}
+
+fn prefix<'n>(fields: &mut Fields<'n, '_>) -> &'n str {
+    let Some(node) = fields.get("prefix") else { return "" };
+    let text = node.as_text().unwrap_or_default();
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-".contains(&b);
+    if text.starts_with('/')
+        && !text.ends_with('/')
+        && !text.contains("//")
+        && text.bytes().all(plain)
+    {
+        return text;
+    }
+    let message = "`prefix` is a path that begins with `/` and ends without";
+    fields.diagnostics().push(Diagnostic::error(Code::WrongType, node.span, message));
+    ""
 }
 
 /// A list of words (or of texts), for whoever reads the file.
@@ -115,6 +145,14 @@ fn quirks(node: &Node, diagnostics: &mut Diagnostics) -> Quirks {
     quirks.bad_path_is_bad_request =
         fields.word("bad_path_value", &["not_found", "bad_request"]) == Some("bad_request");
     quirks.empty_body_as_object = fields.word("empty_body", &["as_object"]).is_some();
+    for item in fields.list("nested_under").unwrap_or_default() {
+        match item.as_text() {
+            Some(text) => quirks.nested_under.push(text.into()),
+            None => fields
+                .diagnostics()
+                .push(wrong_type(item, "`nested_under` is a list of names of members")),
+        }
+    }
     let cors = fields.get("cors");
     fields.finish();
     quirks.cors = cors.and_then(|node| self::cors(node, diagnostics));

@@ -78,7 +78,7 @@ impl Catalog {
             dialect: name.to_owned(),
             tenant: Tenant(name.into()),
             host: name.to_owned(),
-            prefix: String::new(),
+            prefix: Some(String::new()),
         };
         let mounts: Vec<MountSpec> = files.dialects().into_iter().map(mount).collect();
         Self::load(files, &mounts, 0, sources)
@@ -101,7 +101,8 @@ fn load(
     let mut mounts = Vec::new();
     let mut spans = Vec::new();
     for (index, spec) in specs.iter().enumerate() {
-        let shown = format!("{} at {}{}", spec.dialect, spec.host, spec.prefix);
+        let prefix = spec.prefix.as_deref().unwrap_or_default();
+        let shown = format!("{} at {}{prefix}", spec.dialect, spec.host);
         let source = sources.add("mounts", shown);
         let length = u32::try_from(spec.dialect.len()).unwrap_or(u32::MAX);
         let span = Span { source, start: 0, end: length };
@@ -130,7 +131,8 @@ fn load(
             }
         }
         let Some(dialect) = loaded.iter().position(|l| &*l.dialect.name == name) else { continue };
-        mounts.push(mount(spec, mounts.len(), dialect));
+        let own = loaded.get(dialect).map_or("", |l| &*l.dialect.prefix);
+        mounts.push(mount(spec, mounts.len(), dialect, own));
         spans.push((index, span));
     }
     for (whole, found) in upper {
@@ -160,8 +162,8 @@ fn load(
     Some(Catalog { number, contract: contract?, dialects, mounts, widened, router, numbers })
 }
 
-fn mount(spec: &MountSpec, index: usize, dialect: usize) -> Mount {
-    let prefix = spec.prefix.trim_end_matches('/');
+fn mount(spec: &MountSpec, index: usize, dialect: usize, own: &str) -> Mount {
+    let prefix = spec.prefix.as_deref().unwrap_or(own).trim_end_matches('/');
     let slash = if prefix.is_empty() || prefix.starts_with('/') { "" } else { "/" };
     Mount {
         index,
@@ -265,6 +267,7 @@ fn compile(
         dialect: Dialect {
             name: name.into(),
             system: head.system.into(),
+            prefix: head.prefix.into(),
             bases: head.bases.list.into_iter().map(|(_, address)| address).collect(),
             routes,
             credentials: credentials.into_iter().map(|c| c.credential).collect(),

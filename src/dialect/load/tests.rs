@@ -337,7 +337,7 @@ fn an_unknown_dialect_and_mounts_in_one_place_are_told() {
         dialect: dialect.into(),
         tenant: Tenant("t".into()),
         host: "*".into(),
-        prefix: prefix.into(),
+        prefix: Some(prefix.into()),
     };
     let files = files(HEAD, RECORDS, &simple("    reply: { empty: true }\n"));
     let mut sources = Sources::default();

@@ -31,7 +31,7 @@ fn catalog(dialects: &[[(String, String); 2]], mounts: &[(&str, &str, &str)]) ->
         dialect: (*dialect).into(),
         tenant: Tenant("t".into()),
         host: (*host).into(),
-        prefix: (*prefix).into(),
+        prefix: Some((*prefix).into()),
     };
     let specs: Vec<MountSpec> = mounts.iter().map(spec).collect();
     let mut sources = Sources::default();
