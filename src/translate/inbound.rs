@@ -15,7 +15,7 @@ use crate::error::Error;
 
 use super::body::Kind;
 use super::calls::{self, Canonical, Job};
-use super::inputs::Values;
+use super::inputs::{self, Values};
 use super::render::{self, Asked};
 use super::scratch::{Buffer, translate};
 use super::{Answer, Params, body, form, multipart, problems};
@@ -197,7 +197,7 @@ fn no_route<B>(call: &Call<B>) -> Error {
 fn known_query(route: &Route, query: Option<&str>) -> Result<(), Error> {
     let mut problem = Problem::new(ProblemCode::ValidationFailed);
     for (name, _) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        if route.query.iter().any(|known| *known.name == *name) {
+        if route.query.iter().any(|known| inputs::named(&known.name, &name)) {
             continue;
         }
         let known = route.query.iter().map(|known| &*known.name);

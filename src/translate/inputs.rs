@@ -86,7 +86,7 @@ impl Values<'_> {
         let arity = known.map_or(Arity::One, |q| q.arity);
         let query = self.query.unwrap_or_default();
         let mut values = form_urlencoded::parse(query.as_bytes())
-            .filter(|(key, _)| key == name)
+            .filter(|(key, _)| named(name, key))
             .map(|(_, value)| value);
         if arity == Arity::One {
             // The last one counts, as with most servers.
@@ -109,6 +109,12 @@ impl Values<'_> {
         out.push(b']');
         true
     }
+}
+
+/// Whether a client's `key` is the parameter `name`. What is named as a list (`labels[]`) is sent
+/// without the brackets, too.
+pub(super) fn named(name: &str, key: &str) -> bool {
+    key == name || name.strip_suffix("[]") == Some(key)
 }
 
 /// The elements in one value of a list.
