@@ -251,7 +251,9 @@ fn query<'n>(
             let location = Location::Query;
             let Some(index) = calls::position(operation, location, name) else { continue };
             let list = operation.parameters.get(index).is_some_and(|p| p.list);
-            arity = Some(if list { Arity::Repeated } else { Arity::One });
+            // A word of a table may stand for several values of a list; of words, the last counts.
+            let words = entry.value.get("enum").is_some();
+            arity = Some(if list && !words { Arity::Repeated } else { Arity::One });
             if let Some(own) = call.query.iter().find(|e| e.key == name) {
                 cx.diagnostics.push(
                     Diagnostic::error(

@@ -12,18 +12,18 @@ pub(crate) fn check(library: &Library, table: &EnumTable, d: &mut Diagnostics) {
     let nullable = ty.nullable(&library.contract);
     if !words.is_empty() {
         let rows = table.rows.iter().chain(&table.decode_only).chain(&table.encode_only);
-        let cells = rows.map(|r| &r.canonical);
-        for (json, span) in cells.chain(&table.unknown_as) {
-            let known = match text::is_null(json) {
+        let cells = rows.flat_map(|r| r.values().into_iter().map(|value| (value, r.canonical.1)));
+        for (json, span) in cells.chain(table.unknown_as.clone()) {
+            let known = match text::is_null(&json) {
                 true => nullable,
-                false => words.iter().any(|w| *text::quoted(w) == **json),
+                false => words.iter().any(|w| *text::quoted(w) == *json),
             };
             if !known {
-                let shown = text::show(json);
+                let shown = text::show(&json);
                 let near = closest(&shown, words.iter().map(|w| &**w));
                 let what = ty.describe(&library.contract);
                 let message = format!("`{shown}` is no value of {what}");
-                let problem = Diagnostic::error(Code::TypeMismatch, *span, message).suggest(near);
+                let problem = Diagnostic::error(Code::TypeMismatch, span, message).suggest(near);
                 d.push(match near {
                     None if words.len() <= 12 => {
                         problem.help(format!("it has {}", words.join(", ")))

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
+use crate::json::walk;
 use crate::syntax::fields::wrong_type;
 use crate::syntax::yaml::Entry;
 use crate::syntax::{Code, Diagnostic, Diagnostics, Node, closest};
@@ -66,7 +67,13 @@ fn read_rows(node: &Node, key: &str, d: &mut Diagnostics) -> Vec<EnumRow> {
             let cell = |n: &Node, d: &mut Diagnostics| {
                 text::scalar(n, "a value of a table", d).map(|v| (v, n.span))
             };
-            Some(EnumRow { dialect: cell(dialect, d)?, canonical: cell(canonical, d)? })
+            // One word of theirs may ask for several of a list.
+            let several = canonical.as_list().unwrap_or_default();
+            let canonical = match several.iter().all(|n| cell(n, d).is_some()) {
+                true if !several.is_empty() => Some((text::json(canonical), canonical.span)),
+                _ => cell(canonical, d),
+            };
+            Some(EnumRow { dialect: cell(dialect, d)?, canonical: canonical? })
         })
         .collect()
 }
@@ -102,6 +109,22 @@ fn read_unknown(node: &Node, d: &mut Diagnostics) -> Option<(Json, crate::syntax
         }
     }
     found
+}
+
+impl EnumRow {
+    /// The canonical values: one, or those of a list.
+    pub(crate) fn values(&self) -> Vec<Json> {
+        let text = std::str::from_utf8(&self.canonical.0).unwrap_or_default();
+        match self.lists() {
+            true => walk::elements(text).map(|e| e.as_bytes().into()).collect(),
+            false => vec![self.canonical.0.clone()],
+        }
+    }
+
+    /// Whether the canonical side is a list of values.
+    pub(crate) fn lists(&self) -> bool {
+        self.canonical.0.starts_with(b"[")
+    }
 }
 
 impl EnumTable {

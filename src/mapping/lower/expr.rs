@@ -6,7 +6,7 @@ use crate::canonical::contract::SchemaId;
 use crate::json::place::{Hop, Place};
 use crate::mapping::document::PlaceText;
 use crate::mapping::document::{
-    Only, Op, Presence, Rule, Source, ValueText, Word, read_rule, text,
+    Json, Only, Op, Presence, Rule, Source, ValueText, Word, read_rule, text,
 };
 use crate::mapping::plan::{
     Codec, Convert, Emit, Gap, Hollow, Member, ObjectOp, Omit, Ref, Test, Types, ValueOp,
@@ -18,7 +18,7 @@ use crate::syntax::{Code, Diagnostic, Node, Span, Value, closest};
 use super::decode::Aim;
 use super::encode::member_key;
 use super::target::Tree;
-use super::{Cursor, Env, Lower, Mode};
+use super::{Cursor, Env, Lower, Mode, value};
 
 /// Keys that make a map an expression rather than an object of them.
 const OPERATORS: [&str; 5] = ["at", "const", "first_of", "is_set", "when_set"];
@@ -222,6 +222,7 @@ impl Lower<'_, '_> {
         let due = ty.types(self.contract());
         let mut accept = due;
         let below = value.codec.is_some_and(|(codec, _)| codec == Codec::AliasBelow);
+        let mut also_null = rule.presence.also_null.clone();
         let convert = if let Some((codec, span)) = value.codec {
             self.codec_fits(codec, ty, span);
             accept = text::codec_types(codec).1.or(Types::STRING).or(Types::INTEGER);
@@ -229,9 +230,17 @@ impl Lower<'_, '_> {
         } else if let Some(name) = &value.table {
             self.words_known(name, c)?;
             let table = self.table(name, Only::Decode)?;
-            self.table_fits(table, ty, name.1)?;
-            let (op, types) = self.enum_decode(table, None);
+            let (op, types) = match self.several(ty) {
+                Some(item) => self.table_of_list(table, &item, name.1)?,
+                None => {
+                    self.table_fits(table, ty, name.1)?;
+                    self.enum_decode(table, None)
+                }
+            };
             accept = types;
+            // A word for null gives what null gives: a parameter is left out.
+            let nulls = op.rows.iter().filter(|(_, canonical, _)| text::is_null(canonical));
+            also_null.extend(nulls.map(|(word, ..)| word.clone()));
             Convert::Enum(Box::new(op))
         } else if let Some(within) = value.within {
             self.counts(ty, within.span);
@@ -263,7 +272,7 @@ impl Lower<'_, '_> {
             site: self.site(c, &field, rule.span),
             accept,
             convert,
-            also_null: rule.presence.also_null.clone(),
+            also_null,
             ignore: rule.presence.ignore.clone(),
             when_null,
             when_absent,
@@ -279,20 +288,28 @@ impl Lower<'_, '_> {
         if rule.presence.required {
             return (Gap::Refuse, Gap::Refuse);
         }
+        let tabled = matches!(&rule.op, Op::Value(ValueText { table: Some(_), .. }));
+        let several = tabled && self.several(ty).is_some();
+        let word = |json: Json| if several { value::listed(&json) } else { json };
         if let Some(node) = default.as_ref().or(null_as.as_ref()) {
-            let gap = Gap::Const(self.missing(rule, node), None);
+            let gap = Gap::Const(word(self.missing(rule, node)), None);
             return (gap.clone(), gap);
         }
         let nullable = ty.nullable(self.contract());
         let null = if nullable { Gap::Null } else { Gap::Absent };
         if let Some(node) = missing_as {
-            return (null, Gap::Const(self.missing(rule, node), None));
+            return (null, Gap::Const(word(self.missing(rule, node)), None));
         }
         let absent = match (self.mode, required) {
             (Mode::Patch, _) | (_, false) => Gap::Absent,
             (_, true) => null.clone(),
         };
         (null, absent)
+    }
+
+    /// What a list is of; nothing where anything may stand.
+    fn several(&self, ty: &Ty) -> Option<Ty> {
+        ty.items(self.contract()).filter(|_| *ty != Ty::Any)
     }
 
     /// Reports values of a canonical source that a table does not read.

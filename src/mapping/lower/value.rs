@@ -290,6 +290,36 @@ impl<'l> Lower<'l, '_> {
 
     /// Whether a table is of the words that stand at its place.
     pub(super) fn table_fits(&mut self, table: &EnumTable, ty: &Ty, span: Span) -> Option<()> {
+        if let Some(row) = table.decoding().map(|(r, _)| r).find(|r| r.lists()) {
+            let message = "several values at once are for a parameter that is a list";
+            self.error(
+                Diagnostic::error(Code::TypeMismatch, row.canonical.1, message)
+                    .related(span, "here one value is due"),
+            );
+            return None;
+        }
+        self.words_fit(table, ty, span)
+    }
+
+    /// The same where a list of such words stands: one word of theirs is one value of it or several.
+    /// Null is none.
+    pub(super) fn table_of_list(
+        &mut self,
+        table: &EnumTable,
+        item: &Ty,
+        span: Span,
+    ) -> Option<(EnumOp, Types)> {
+        self.words_fit(table, item, span)?;
+        let (mut op, types) = self.enum_decode(table, None);
+        for (_, canonical, _) in &mut op.rows {
+            if !text::is_null(canonical) {
+                *canonical = listed(canonical);
+            }
+        }
+        Some((op, types))
+    }
+
+    fn words_fit(&mut self, table: &EnumTable, ty: &Ty, span: Span) -> Option<()> {
         let Some(own) = self.lib.enum_type(table, self.d) else {
             self.failed = true;
             return None;
@@ -302,8 +332,9 @@ impl<'l> Lower<'l, '_> {
             (Ty::Any, ..) | (_, true, _) => {
                 theirs.is_empty()
                     || table.encoding().chain(table.decoding()).all(|(r, _)| {
-                        text::is_null(&r.canonical.0)
-                            || theirs.iter().any(|w| *text::quoted(w) == *r.canonical.0)
+                        let word =
+                            |value: &Json| theirs.iter().any(|w| *text::quoted(w) == **value);
+                        text::is_null(&r.canonical.0) || r.values().iter().all(word)
                     })
             }
             (_, false, false) => words(&theirs, &mine),
@@ -444,6 +475,14 @@ impl<'l> Lower<'l, '_> {
 impl Within {
     pub(super) fn convert(self) -> Convert {
         Convert::Within { otherwise: self.otherwise, most: self.most }
+    }
+}
+
+/// A value as a list of one; what is a list stays it.
+pub(super) fn listed(json: &Json) -> Json {
+    match json.starts_with(b"[") {
+        true => json.clone(),
+        false => [b"[", &**json, b"]"].concat().into(),
     }
 }
 
