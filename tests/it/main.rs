@@ -24,6 +24,7 @@ mod failures; // what the backend may get wrong
 mod generated; // pages that the program writes: are they as it would write them now?
 mod interpreters; // the fast and the slow interpreter, over every shipped program
 mod manners; // HTTP as it should be, and habits of the dialects
+mod matrix; // every write against every read
 mod messages; // what one dialect writes the others show
 mod metrics; // what operators see, and nothing of what clients send
 mod pages; // what pages say is there
