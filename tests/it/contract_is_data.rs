@@ -60,6 +60,7 @@ const SCHEMA: &str = "    ConversationSummary:
 /// The route of a dialect that asks for it.
 const ROUTE: &str = "  conversations.summary:
     request: GET /accounts/{account}/conversations/{number:int}/summary
+    undocumented: no page of the vendor has it
     query:
       words: $.words
     call:
