@@ -29,6 +29,7 @@ mod messages; // what one dialect writes the others show
 mod metrics; // what operators see, and nothing of what clients send
 mod pages; // what pages say is there
 mod paging; // pages of lists, as each kind of client asks for them
+mod people; // contacts over `/v1`: found, made once, made one of two
 mod shutdown; // whoever was let in is answered
 mod tidy; // the architecture: who imports whom, file sizes, words that may not stand in the code
 mod trust; // a backend that answers about somebody else
