@@ -41,6 +41,7 @@ type Template = Vec<Part>;
 enum Part {
     Text(Box<str>),
     Parameter(u8),
+    Without(u8),
     Answer(u16),
 }
 
@@ -137,6 +138,7 @@ fn template(template: &TagTemplate, places: &mut Places) -> Template {
     let part = |part: &TagPart| match part {
         TagPart::Text(text) => Part::Text(text.clone()),
         TagPart::Parameter(position) => Part::Parameter(*position),
+        TagPart::Without(position) => Part::Without(*position),
         TagPart::Answer(path) => Part::Answer(places.add(path)),
     };
     template.0.iter().map(part).collect()
@@ -182,6 +184,8 @@ fn fill(
     match part {
         Part::Text(text) => go(text),
         Part::Parameter(position) => params.all(*position).try_for_each(go),
+        Part::Without(position) if params.get(*position).is_some() => Ok(()),
+        Part::Without(_) => go(""),
         Part::Answer(place) => found.of(*place).try_for_each(go),
     }
 }
@@ -231,6 +235,18 @@ mod tests {
             "pair:b/b",
         ];
         assert_eq!(about.words.to_vec(), expected(&epochs, &tenant, &tags));
+    }
+
+    #[test]
+    fn a_tag_may_be_there_only_without_a_parameter() {
+        let mut read = operation("identities.find", "GET");
+        read.cache.tags = vec![template(&["list:ident", "!1"]), template(&["acct:", "?0"])];
+        let facts = Facts::new(&read);
+        let (epochs, tenant, payload) = (Epochs::new(), Tenant("acme".into()), payload("{}"));
+        let tags =
+            |given: &[&str]| facts.about(&epochs, &tenant, &params(given), &payload).unwrap().words;
+        assert_eq!(tags(&["1"]).to_vec(), expected(&epochs, &tenant, &["acct:1", "list:ident"]));
+        assert_eq!(tags(&["1", "x"]).to_vec(), expected(&epochs, &tenant, &["acct:1"]));
     }
 
     #[test]

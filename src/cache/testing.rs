@@ -35,6 +35,7 @@ pub(super) fn operation(name: &str, method: &str) -> Operation {
 pub(super) fn template(parts: &[&str]) -> TagTemplate {
     let part = |text: &&str| match text.split_at(1) {
         ("?", position) => TagPart::Parameter(position.parse().unwrap()),
+        ("!", position) => TagPart::Without(position.parse().unwrap()),
         ("$", path) => TagPart::Answer(path.split('.').map(Into::into).collect()),
         _ => TagPart::Text((*text).into()),
     };

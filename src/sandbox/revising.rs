@@ -104,15 +104,14 @@ fn refuse_gone(row: &Row) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What somebody may change is their own; the gateway itself may change all.
-fn own(desk: &Desk<'_>, row: &Row) -> Result<(), Fault> {
-    let author = row.document.get("author").and_then(|author| author.get("id"));
-    let is_own = author.and_then(Value::as_str) == desk.who.id.as_deref();
-    if desk.who.kind == "system" || (is_own && desk.who.id.is_some()) {
-        return Ok(());
+/// The business may change what it said, whoever of it said it; what a contact said stays.
+fn refuse_foreign(desk: &Desk<'_>, row: &Row) -> Result<(), Fault> {
+    for_the_business(desk)?;
+    if row.text("kind") == Some("incoming") {
+        let detail = "What a contact said cannot be edited";
+        return Err(Problem::new(ProblemCode::Forbidden).detail(detail).into());
     }
-    let detail = "A message is edited by the one who wrote it";
-    Err(Problem::new(ProblemCode::Forbidden).detail(detail).into())
+    Ok(())
 }
 
 fn revise(
@@ -129,7 +128,7 @@ fn revise(
         submit(&mut row, submitted)?;
     }
     if ["text", "html", "markdown"].iter().any(|name| body.contains_key(*name)) {
-        own(desk, &row)?;
+        refuse_foreign(desk, &row)?;
         if row.text("kind") == Some("activity") {
             return Err(invalid("", "invalid", "what happened cannot be edited"));
         }

@@ -127,20 +127,26 @@ fn template(
         }
         parts.push(match hole.strip_prefix('$') {
             Some(_) => TagPart::Answer(place(hole, node, diagnostics)?),
-            None => match parameters.iter().position(|p| *p == hole).map(u8::try_from) {
-                Some(Ok(position)) => TagPart::Parameter(position),
-                _ => {
+            None => {
+                let (name, make): (&str, fn(u8) -> TagPart) = match hole.strip_prefix('!') {
+                    Some(name) => (name, TagPart::Without),
+                    None => (hole, TagPart::Parameter),
+                };
+                let position = parameters.iter().position(|p| *p == name).map(u8::try_from);
+                if let Some(Ok(position)) = position {
+                    make(position)
+                } else {
                     diagnostics.push(
                         Diagnostic::error(
                             Code::UnknownParameter,
                             node.span,
-                            format!("the operation has no parameter `{hole}`"),
+                            format!("the operation has no parameter `{name}`"),
                         )
-                        .suggest(closest(hole, parameters.iter().copied())),
+                        .suggest(closest(name, parameters.iter().copied())),
                     );
                     return None;
                 }
-            },
+            }
         });
         rest = behind;
     }

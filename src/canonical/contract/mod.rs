@@ -130,7 +130,7 @@ pub struct CacheFacts {
 }
 
 /// `conv:{conversation_id}`, `conv:{$.id}`, `contact:{$.messages[*].author.id}`: text with holes,
-/// each a parameter or a place of the answer. A hole without a value gives no tag; a hole with
+/// each a parameter or a place of the answer, or `{!source_id}`, a parameter that must be left out. A hole without a value gives no tag; a hole with
 /// several values gives several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagTemplate(pub Vec<TagPart>);
@@ -142,6 +142,8 @@ pub enum TagPart {
     Text(Box<str>),
     /// A parameter of the request, by position.
     Parameter(u8),
+    /// Nothing, where the request leaves this parameter out; where it gives it, there is no tag.
+    Without(u8),
     /// Members to follow in the answer; `*` is every element of a list.
     Answer(Vec<Box<str>>),
 }
