@@ -11,6 +11,9 @@ use crate::error::Error;
 use crate::mapping::plan::{Site, Step};
 use crate::mapping::run::{Faults, Malformed, trace};
 
+/// What a list of conditions is refused for: a cause of its own, and `invalid` like any other value.
+const CONDITION: &str = "condition";
+
 /// A problem as the contract's `Problem`, for envelopes to read.
 #[must_use]
 pub fn to_json(problem: &Problem) -> Vec<u8> {
@@ -55,11 +58,11 @@ pub fn refuse(faults: Faults) -> Error {
     };
     let mut problem = Problem::new(ProblemCode::ValidationFailed);
     // Dialects have sentences of their own for these; the first says what is wrong.
-    if let Some(first) = faults.first().filter(|f| f.code == "condition") {
-        problem = problem.cause("condition").detail(first.detail.clone());
+    if let Some(first) = faults.first().filter(|f| f.code == CONDITION) {
+        problem = problem.cause(CONDITION).detail(first.detail.clone());
     }
     for fault in faults {
-        let code = fault.code.to_owned();
+        let code = if fault.code == CONDITION { "invalid" } else { fault.code }.to_owned();
         let told = FieldProblem { code, detail: fault.detail, ..FieldProblem::default() };
         problem.errors.push(match usize::from(fault.document) {
             documents::INPUTS => {

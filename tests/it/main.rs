@@ -36,3 +36,4 @@ mod tidy; // the architecture: who imports whom, file sizes, words that may not 
 mod trust; // a backend that answers about somebody else
 mod two_processes; // a gateway in front of a gateway answers as one
 mod two_way; // what is read back says the same again
+mod walks; // a client for each dialect, over every route

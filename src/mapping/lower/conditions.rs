@@ -23,6 +23,9 @@ const SAYS: [&str; 4] = [
     "`{join}` does not join conditions; {and} and {or} do",
 ];
 
+/// The filter that holds for everything.
+const ALWAYS: &str = r#"{"op":"and","filters":[]}"#;
+
 impl<'l> Lower<'l, '_> {
     /// A list of conditions at `c` (decode), or a filter (encode).
     pub(super) fn conditions(
@@ -43,6 +46,13 @@ impl<'l> Lower<'l, '_> {
             self.error(Diagnostic::error(Code::TypeMismatch, rule.span, message));
             return None;
         }
+        let when_absent = match when_absent {
+            // No list is what an empty one is.
+            Gap::Const(json, event) if decode && *json == *b"[]" => {
+                Gap::Const(ALWAYS.as_bytes().into(), event)
+            }
+            other => other,
+        };
         Some(Emit::Conditions(Box::new(Conditions {
             at: c.at,
             site: self.site(c, field, rule.span),

@@ -13,6 +13,11 @@ records:
   query:
     canonical: ConversationQuery
     fields: { payload: { at: $.filter, conditions: conversation } }
+  lenient:
+    canonical: ConversationQuery
+    only: decode
+    why: a request
+    fields: { payload: { at: $.filter, conditions: conversation, missing_as: [] } }
 enums:
   status:
     canonical: ConversationStatus
@@ -46,6 +51,11 @@ conditions:
 "##;
 
 fn programs() -> (Program, Program) {
+    let library = library();
+    (library.program("query", true).unwrap(), library.program("query", false).unwrap())
+}
+
+fn library() -> Library {
     let mut sources = Sources::default();
     let contract = contract(&mut sources);
     let node = parse(&mut sources, "conditions.yaml", MAPPING);
@@ -60,7 +70,7 @@ fn programs() -> (Program, Program) {
     library.read_conditions(&[&conditions], &mut d);
     library.check(&mut d);
     assert!(!d.has_errors(), "{}", d.render(&sources, false));
-    (library.program("query", true).unwrap(), library.program("query", false).unwrap())
+    library
 }
 
 /// What both interpreters make of a document.
@@ -118,6 +128,12 @@ fn a_list_is_an_or_of_ands() {
     ] {
         assert_eq!(filter(&decode, &rows), expected, "{rows}");
     }
+}
+
+#[test]
+fn no_list_may_stand_for_an_empty_one() {
+    let lenient = library().program("lenient", true).unwrap();
+    assert_eq!(made(&lenient, "{}").unwrap(), r#"{"filter":{"op":"and","filters":[]}}"#);
 }
 
 #[test]

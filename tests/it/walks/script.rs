@@ -1,0 +1,251 @@
+//! A walk as it is written: requests in order, what is kept of their answers, and what the next ones
+//! make of it.
+
+use std::collections::BTreeMap;
+
+use deskbridge::syntax::{Sources, yaml};
+use serde_json::Value;
+
+use crate::support::client::{Answer, Client};
+
+/// A walk over one dialect.
+pub(super) struct Walk {
+    /// Headers of every request that does not say otherwise.
+    pub(super) credential: Vec<(String, String)>,
+    pub(super) steps: Vec<Step>,
+    /// What is known from the beginning.
+    pub(super) known: BTreeMap<String, Value>,
+}
+
+/// One request.
+pub(super) struct Step {
+    /// `routes[3] conversations.get`, for whoever reads that it failed.
+    pub(super) name: String,
+    pub(super) route: String,
+    request: String,
+    json: Option<Value>,
+    form: Option<Value>,
+    headers: Vec<(String, String)>,
+    /// Without the walk's credential.
+    pub(super) stranger: bool,
+    /// Somebody else's request, by which they set the scene; nothing of the answer is checked but
+    /// its status.
+    pub(super) setup: bool,
+    pub(super) status: u16,
+    /// Name → JSON pointer into the answer.
+    take: BTreeMap<String, String>,
+    /// JSON pointer into the answer → what must stand there.
+    has: BTreeMap<String, Value>,
+}
+
+/// Reads any YAML of this repository.
+pub(super) fn read(path: &str) -> Value {
+    let text = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
+        .unwrap_or_else(|e| panic!("{path}: {e}"));
+    parse(path, &text)
+}
+
+pub(super) fn parse(path: &str, text: &str) -> Value {
+    let mut sources = Sources::default();
+    let id = sources.add(path, text);
+    match yaml::parse(&sources, id, yaml::CONTRACT_NODES) {
+        Ok(node) => node.to_json(),
+        Err(problem) => panic!("{path}: {}", problem.message),
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn pairs(value: &Value) -> Vec<(String, String)> {
+    value.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), text(v))).collect()
+}
+
+impl Walk {
+    pub(super) fn read(dialect: &str) -> Self {
+        let path = format!("tests/fixtures/walks/{dialect}.yaml");
+        let file = read(&path);
+        const KEYS: [&str; 3] = ["credential", "known", "steps"];
+        only(&path, &file, &KEYS);
+        let steps = file["steps"].as_array().unwrap_or_else(|| panic!("{path} has no steps"));
+        Self {
+            credential: pairs(&file["credential"]),
+            known: object(&file["known"]),
+            steps: steps.iter().enumerate().map(|(n, step)| Step::of(&path, n, step)).collect(),
+        }
+    }
+}
+
+fn object(value: &Value) -> BTreeMap<String, Value> {
+    value.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+#[track_caller]
+fn only(what: &str, value: &Value, keys: &[&str]) {
+    for key in value.as_object().into_iter().flatten().map(|(key, _)| key) {
+        assert!(keys.contains(&key.as_str()), "{what}: there is no key `{key}`");
+    }
+}
+
+impl Step {
+    fn of(path: &str, number: usize, step: &Value) -> Self {
+        const KEYS: [&str; 10] = [
+            "route", "request", "json", "form", "headers", "stranger", "setup", "status", "take",
+            "has",
+        ];
+        let route = step["route"].as_str().unwrap_or_default().to_owned();
+        let name = format!("{path}, step {} ({route})", number + 1);
+        only(&name, step, &KEYS);
+        let request = step["request"].as_str().unwrap_or_else(|| panic!("{name}: no request"));
+        let take = object(&step["take"]);
+        Self {
+            route,
+            request: request.to_owned(),
+            json: step.get("json").cloned(),
+            form: step.get("form").cloned(),
+            headers: pairs(&step["headers"]),
+            stranger: step["stranger"] == true,
+            setup: step["setup"] == true,
+            status: step.get("status").map_or(200, |s| s.as_u64().unwrap() as u16),
+            take: take.into_iter().map(|(name, at)| (name, text(&at))).collect(),
+            has: object(&step["has"]),
+            name,
+        }
+    }
+
+    /// A name that it needs and that no earlier step could learn.
+    pub(super) fn lacks(&self, known: &BTreeMap<String, Value>) -> Option<String> {
+        let due = serde_json::json!([self.request, self.json, self.form, self.has]).to_string();
+        let names = due.split("\"{").chain(due.split('{')).filter_map(|rest| rest.split_once('}'));
+        let mut names = names.map(|(name, _)| name).filter(|name| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+        });
+        names.find(|name| !known.contains_key(*name)).map(str::to_owned)
+    }
+
+    /// Method and path with what is known filled in.
+    pub(super) fn line(&self, known: &BTreeMap<String, Value>) -> (http::Method, String) {
+        let line = fill(&self.name, &self.request, known);
+        let (method, path) =
+            line.split_once(' ').unwrap_or_else(|| panic!("{}: {line}", self.name));
+        (method.parse().unwrap(), path.to_owned())
+    }
+
+    /// Sends it, with the walk's credential unless a stranger does.
+    pub(super) async fn send(
+        &self,
+        client: &Client,
+        credential: &[(String, String)],
+        known: &BTreeMap<String, Value>,
+    ) -> Answer {
+        let (method, path) = self.line(known);
+        let mut headers: Vec<(&str, &str)> = Vec::new();
+        let body = match (&self.json, &self.form) {
+            (Some(json), None) => {
+                headers.push(("content-type", "application/json"));
+                filled(&self.name, json, known).to_string()
+            }
+            (None, Some(form)) => {
+                headers.push(("content-type", "application/x-www-form-urlencoded"));
+                let mut body = form_urlencoded::Serializer::new(String::new());
+                for (key, value) in pairs(&filled(&self.name, form, known)) {
+                    body.append_pair(&key, &value);
+                }
+                body.finish()
+            }
+            _ => String::new(),
+        };
+        headers.extend(credential.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+        headers.extend(self.headers.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+        client.send(method, &path, &headers, body).await
+    }
+
+    /// Whether it sends JSON.
+    pub(super) fn sends_json(&self) -> bool {
+        self.json.is_some()
+    }
+
+    /// Sends another body in place of its own.
+    pub(super) async fn send_instead(
+        &self,
+        client: &Client,
+        credential: &[(String, String)],
+        known: &BTreeMap<String, Value>,
+        (kind, body): (&str, &'static str),
+    ) -> Answer {
+        let (method, path) = self.line(known);
+        let mut headers = vec![("content-type", kind)];
+        headers.extend(credential.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+        client.send(method, &path, &headers, body).await
+    }
+
+    /// Looks at the answer and keeps of it what later steps need; what is wrong is told.
+    pub(super) fn learn(
+        &self,
+        answer: &Answer,
+        known: &mut BTreeMap<String, Value>,
+    ) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let shown = String::from_utf8_lossy(&answer.body).into_owned();
+        if answer.status != self.status {
+            wrong.push(format!("answers {} and not {}: {shown}", answer.status, self.status));
+            return wrong;
+        }
+        if self.take.is_empty() && self.has.is_empty() {
+            return wrong;
+        }
+        let Ok(value) = serde_json::from_slice::<Value>(&answer.body) else {
+            return vec![format!("answers no JSON: {shown}")];
+        };
+        for (name, at) in &self.take {
+            match value.pointer(at) {
+                Some(found) => {
+                    known.insert(name.clone(), found.clone());
+                }
+                None => wrong.push(format!("has nothing at {at} for `{name}`: {shown}")),
+            }
+        }
+        for (at, due) in &self.has {
+            let due = filled(&self.name, due, known);
+            let found = value.pointer(at);
+            if found != Some(&due) {
+                wrong.push(format!("has {found:?} at {at} and not {due}"));
+            }
+        }
+        wrong
+    }
+}
+
+/// `{name}` of a text replaced by what is known.
+fn fill(what: &str, text_: &str, known: &BTreeMap<String, Value>) -> String {
+    let mut filled = String::new();
+    let mut rest = text_;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}').unwrap_or_else(|| panic!("{what}: {text_}"));
+        let value =
+            known.get(name).unwrap_or_else(|| panic!("{what}: nothing is known of `{name}`"));
+        filled.push_str(before);
+        filled.push_str(&text(value));
+        rest = after;
+    }
+    filled + rest
+}
+
+/// The same in every text of a value. A text that is one name is the value itself.
+fn filled(what: &str, value: &Value, known: &BTreeMap<String, Value>) -> Value {
+    match value {
+        Value::String(whole) => {
+            let name = whole.strip_prefix('{').and_then(|w| w.strip_suffix('}'));
+            match name.and_then(|name| known.get(name)) {
+                Some(value) => value.clone(),
+                None => Value::String(fill(what, whole, known)),
+            }
+        }
+        Value::Array(items) => items.iter().map(|item| filled(what, item, known)).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(k, v)| (k.clone(), filled(what, v, known))).collect()
+        }
+        other => other.clone(),
+    }
+}
