@@ -184,6 +184,9 @@ pub(crate) const CODECS: [(&str, Codec, Types, Types); 15] = [
 
 /// (canonical, dialect) types of a codec.
 pub(crate) fn codec_types(codec: Codec) -> (Types, Types) {
+    if matches!(codec, Codec::AtMost(_)) {
+        return (Types::INTEGER, Types::INTEGER);
+    }
     CODECS
         .iter()
         .find(|(_, c, ..)| *c == codec)
@@ -192,7 +195,8 @@ pub(crate) fn codec_types(codec: Codec) -> (Types, Types) {
 
 /// Its name in the language.
 pub(crate) fn codec_name(codec: Codec) -> &'static str {
-    CODECS.iter().find(|(_, c, ..)| *c == codec).map_or("", |(name, ..)| name)
+    let known = CODECS.iter().find(|(_, c, ..)| *c == codec);
+    known.map_or("at_most_N", |(name, ..)| name)
 }
 
 /// Whether a codec reads and writes times.
@@ -211,6 +215,9 @@ pub(crate) fn is_time(codec: Codec) -> bool {
 /// Reads the name of a codec.
 pub(crate) fn codec(node: &Node, d: &mut Diagnostics) -> Option<(Codec, Span)> {
     let word = node.as_text().unwrap_or_default();
+    if let Some(most) = word.strip_prefix("at_most_").and_then(|n| n.parse().ok()) {
+        return Some((Codec::AtMost(most), node.span));
+    }
     let found = CODECS.iter().find(|(name, ..)| *name == word);
     if found.is_none() {
         d.push(

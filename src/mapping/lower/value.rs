@@ -108,7 +108,8 @@ impl<'l> Lower<'l, '_> {
         let (ty, (mut when_null, when_absent)) = target;
         let mut own = ty.types(self.contract());
         let convert = if let Some((codec, span)) = value.codec {
-            if matches!(codec, Codec::FileExtension | Codec::ClockHour | Codec::ClockMinute) {
+            use Codec::{AtMost, ClockHour, ClockMinute, FileExtension};
+            if matches!(codec, FileExtension | ClockHour | ClockMinute | AtMost(_)) {
                 return None;
             }
             self.codec_fits(codec, ty, span);

@@ -139,6 +139,8 @@ pub enum Codec {
     ClockHour,
     /// Minute of a time of day (`09:30` → 30). Encode only.
     ClockMinute,
+    /// A whole number, or this one where it is more. Encode only.
+    AtMost(u32),
 }
 
 /// One JSON value as text.

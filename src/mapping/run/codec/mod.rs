@@ -68,7 +68,8 @@ pub(crate) fn convert(
         (Codec::FileExtension, false) => file::encode(token, out),
         (Codec::ClockHour, false) => clock::hour(token, out),
         (Codec::ClockMinute, false) => clock::minute(token, out),
-        (Codec::FileExtension | Codec::ClockHour | Codec::ClockMinute, true) => {
+        (Codec::AtMost(most), false) => number::at_most(token, most, as_text, out),
+        (Codec::FileExtension | Codec::ClockHour | Codec::ClockMinute | Codec::AtMost(_), true) => {
             Err("cannot be written")
         }
     }

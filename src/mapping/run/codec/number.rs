@@ -1,7 +1,8 @@
 //! Numbers that one side writes as text. Exact: the digits are copied, however many there are.
 //!
 //! `number_text`: canonical number ↔ the same digits as text. `integer_text`: canonical text ↔ integer; text
-//! that is no whole number has no integer and encodes as null. `text`: a dialect that sends numbers
+//! that is no whole number has no integer and encodes as null. `at_most_N`: a count that a dialect
+//! does not show beyond a number; encode only. `text`: a dialect that sends numbers
 //! where text is meant; encode gives text (the number's type is lost).
 
 use super::{Coded, Refusal, null, quoted, unquoted, whole};
@@ -36,6 +37,25 @@ pub(super) fn encode_number_text(token: &str, out: &mut Vec<u8>) -> Result<Coded
 /// `"1.50"` or 1.50 → 1.50. Whether it must be whole is the contract's to say.
 pub(super) fn decode_number_text(token: &str, out: &mut Vec<u8>) -> Result<Coded, Refusal> {
     number(token, false, out)
+}
+
+/// 17 → 10 where ten is the most.
+pub(super) fn at_most(
+    token: &str,
+    most: u32,
+    as_text: bool,
+    out: &mut Vec<u8>,
+) -> Result<Coded, Refusal> {
+    let number = unquoted(token);
+    // A number of more digits than fit is more than most.
+    if whole(number) && text::integer(number).map_or(!number.starts_with('-'), |n| n > most.into())
+    {
+        quoted(out, as_text, |out| {
+            out.extend_from_slice(itoa::Buffer::new().format(most).as_bytes())
+        });
+        return Ok(Coded::Value);
+    }
+    digits(token, as_text, out)
 }
 
 /// `"17"` → 17, `"x"` → null.

@@ -102,6 +102,13 @@ fn words_and_numbers() {
         (C::ClockHour, false, "\"9:30\"", Some("null")),
         (C::ClockMinute, false, "\"09:60\"", Some("null")),
         (C::ClockHour, true, "9", None),
+        (C::AtMost(10), false, "9", Some("9")),
+        (C::AtMost(10), false, "10", Some("10")),
+        (C::AtMost(10), false, "11", Some("10")),
+        (C::AtMost(10), false, "-11", Some("-11")),
+        (C::AtMost(10), false, "99999999999999999999", Some("10")),
+        (C::AtMost(10), false, "1.5", None),
+        (C::AtMost(10), true, "9", None),
     ] {
         let found = coded(codec, decode, false, token).ok();
         assert_eq!(found.as_deref(), written, "{codec:?} decode={decode} {token}");
@@ -119,7 +126,7 @@ proptest! {
         for token in [serde_json::to_string(&text).unwrap(), number.to_string(), "[1]".into()] {
             for codec in [C::UnixSeconds, C::UnixFloat, C::Rfc3339Seconds, C::Rfc3339Millis,
                 C::Rfc3339Micros, C::Date, C::Alias, C::Lower, C::NumberText, C::IntegerText, C::Text,
-                C::FileExtension, C::ClockHour, C::ClockMinute] {
+                C::FileExtension, C::ClockHour, C::ClockMinute, C::AtMost(10)] {
                 if let Ok(out) = coded(codec, decode, as_text, &token) {
                     prop_assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok(), "{codec:?} {token} {out}");
                 }
