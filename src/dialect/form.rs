@@ -13,9 +13,9 @@ pub struct Guide {
     /// Of the value itself.
     pub reads: Reads,
     /// Of its members.
-    pub members: Vec<(Box<str>, Guide)>,
+    pub members: Vec<(Box<str>, Self)>,
     /// Of its elements.
-    pub elements: Option<Box<Guide>>,
+    pub elements: Option<Box<Self>>,
 }
 
 /// What is read at one place.

@@ -71,10 +71,9 @@ impl Allowed {
     /// What to say where the request comes from an origin that is allowed.
     fn of<B>(habit: &Habit, call: &Call<B>) -> Option<Self> {
         let origin = call.head.headers.get(ORIGIN)?;
-        let known = |o: &Box<str>| o.as_bytes() == origin.as_bytes();
         let origin = if habit.origins.iter().any(|o| &**o == "*") {
             HeaderValue::from_static("*")
-        } else if habit.origins.iter().any(known) {
+        } else if habit.origins.iter().any(|o| o.as_bytes() == origin.as_bytes()) {
             origin.clone()
         } else {
             return None;

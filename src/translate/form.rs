@@ -55,8 +55,8 @@ pub struct Form {
 #[derive(Debug)]
 enum Value {
     Text(String),
-    List(Vec<Value>),
-    Object(Vec<(String, Value)>),
+    List(Vec<Self>),
+    Object(Vec<(String, Self)>),
 }
 
 /// One step of a name: `[key]`, or `[]`.

@@ -28,6 +28,7 @@ const ALWAYS: &str = r#"{"op":"and","filters":[]}"#;
 
 impl<'l> Lower<'l, '_> {
     /// A list of conditions at `c` (decode), or a filter (encode).
+    #[expect(clippy::too_many_arguments, reason = "one value, and all that is said about it")]
     pub(super) fn conditions(
         &mut self,
         field: &str,

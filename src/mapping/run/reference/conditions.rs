@@ -121,8 +121,8 @@ impl Slow<'_> {
             return None;
         };
         let word = last(row, operator_name).and_then(Tree::text).map(str::to_owned);
-        let known = allowed.iter().filter_map(|i| table.operators.get(*i));
-        let found = known.filter(|(theirs, _)| Some(&**theirs) == word.as_deref()).next();
+        let mut known = allowed.iter().filter_map(|i| table.operators.get(*i));
+        let found = known.find(|(theirs, _)| Some(&**theirs) == word.as_deref());
         let Some((_, comparison)) = found else {
             let written = last(row, operator_name).map(|tree| text::decode(tree.raw));
             let said = table.unknown_operator(key, &written.unwrap_or_default(), allowed);
