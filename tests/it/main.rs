@@ -32,6 +32,7 @@ mod paging; // pages of lists, as each kind of client asks for them
 mod people; // contacts over `/v1`: found, made once, made one of two
 mod shutdown; // whoever was let in is answered
 mod stale; // which reads a write takes out of the cache
+mod story; // one conversation from beginning to end through three dialects
 mod tidy; // the architecture: who imports whom, file sizes, words that may not stand in the code
 mod trust; // a backend that answers about somebody else
 mod two_processes; // a gateway in front of a gateway answers as one
