@@ -87,7 +87,7 @@ async fn health_is_what_the_admin_listener_says() {
     let address = listener.local_addr().unwrap();
     let status = std::sync::Arc::new(std::sync::atomic::AtomicU16::new(200));
     let told = std::sync::Arc::clone(&status);
-    let answer = move |request: http::Request<hyper::body::Incoming>| {
+    let answer = move |request: http::Request<crate::server::RequestBody>| {
         assert_eq!(request.uri().path(), "/ready");
         let status = told.load(std::sync::atomic::Ordering::SeqCst);
         let body = http_body_util::Full::new(bytes::Bytes::from("{\"main\":\"down\"}"));

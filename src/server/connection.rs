@@ -20,6 +20,7 @@ use tower::Service;
 use tower::util::{Oneshot, ServiceExt};
 
 use super::Params;
+use super::unread::RequestBody;
 use super::watched::{Activity, InFlight, Watched};
 
 /// Largest head of a request. hyper's own limit of some 400 KiB is a gift to whoever opens many
@@ -65,7 +66,7 @@ impl Connections {
         mut draining: watch::Receiver<bool>,
     ) -> impl Future<Output = ()> + Send + use<S, B>
     where
-        S: Service<http::Request<Incoming>, Response = http::Response<B>, Error = Infallible>
+        S: Service<http::Request<RequestBody>, Response = http::Response<B>, Error = Infallible>
             + Clone
             + Send
             + 'static,
@@ -106,7 +107,8 @@ struct Noticed<S> {
 
 impl<S, B> hyper::service::Service<http::Request<Incoming>> for Noticed<S>
 where
-    S: Service<http::Request<Incoming>, Response = http::Response<B>, Error = Infallible> + Clone,
+    S: Service<http::Request<RequestBody>, Response = http::Response<B>, Error = Infallible>
+        + Clone,
 {
     type Response = http::Response<Answer<B>>;
     type Error = Infallible;
@@ -115,22 +117,22 @@ where
     fn call(&self, request: http::Request<Incoming>) -> Self::Future {
         Answering {
             in_flight: Some(self.activity.begin()),
-            answering: self.service.clone().oneshot(request),
+            answering: self.service.clone().oneshot(request.map(RequestBody::new)),
         }
     }
 }
 
 pin_project! {
-    struct Answering<S: Service<http::Request<Incoming>>> {
+    struct Answering<S: Service<http::Request<RequestBody>>> {
         in_flight: Option<InFlight>,
         #[pin]
-        answering: Oneshot<S, http::Request<Incoming>>,
+        answering: Oneshot<S, http::Request<RequestBody>>,
     }
 }
 
 impl<S, B> Future for Answering<S>
 where
-    S: Service<http::Request<Incoming>, Response = http::Response<B>, Error = Infallible>,
+    S: Service<http::Request<RequestBody>, Response = http::Response<B>, Error = Infallible>,
 {
     type Output = Result<http::Response<Answer<B>>, Infallible>;
 

@@ -11,6 +11,7 @@
 
 mod connection;
 mod network;
+mod unread;
 mod watched;
 
 #[cfg(test)]
@@ -26,13 +27,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body;
-use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::Service;
 
 pub use network::Network;
+pub use unread::RequestBody;
 
 use connection::Connections;
 
@@ -87,7 +88,7 @@ pub async fn serve<M, S, B>(
 ) -> Drained
 where
     M: Fn(SocketAddr) -> S,
-    S: Service<http::Request<Incoming>, Response = http::Response<B>, Error = Infallible>
+    S: Service<http::Request<RequestBody>, Response = http::Response<B>, Error = Infallible>
         + Clone
         + Send
         + 'static,

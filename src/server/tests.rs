@@ -30,7 +30,7 @@ async fn served(params: Params) -> Served {
         move |peer: SocketAddr| {
             assert!(peer.ip().is_loopback());
             let (release, asked) = (Arc::clone(&release), Arc::clone(&asked));
-            tower::service_fn(move |request: http::Request<Incoming>| {
+            tower::service_fn(move |request: http::Request<RequestBody>| {
                 let (release, asked) = (Arc::clone(&release), Arc::clone(&asked));
                 async move {
                     asked.fetch_add(1, Ordering::SeqCst);
@@ -227,7 +227,7 @@ async fn a_peer_that_takes_nothing_is_cut_off() {
     let much = Bytes::from(vec![b'x'; 64 * 1024 * 1024]);
     let make = move |_| {
         let much = much.clone();
-        tower::service_fn(move |_: http::Request<Incoming>| {
+        tower::service_fn(move |_: http::Request<RequestBody>| {
             let much = much.clone();
             async move { Ok::<_, Infallible>(http::Response::new(Full::new(much))) }
         })
@@ -243,4 +243,30 @@ async fn a_peer_that_takes_nothing_is_cut_off() {
     // It would take for ever, but for the limit.
     let ended = tokio::time::timeout(Duration::from_secs(8), ended).await.unwrap();
     assert_eq!(ended.unwrap(), Drained::Clean);
+}
+
+#[tokio::test]
+async fn an_answer_before_the_body_was_sent_keeps_the_connection() {
+    let served = served(Params::default()).await;
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    stream.write_all(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n").await.unwrap();
+    answer(&mut stream).await;
+    // The service has long answered, as it does where a credential is missing.
+    stream.write_all(b"twelve bytes").await.unwrap();
+    stream.write_all(&get("/")).await.unwrap();
+    answer(&mut stream).await;
+    assert_eq!(served.asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_body_too_long_to_be_read_for_nothing_ends_the_connection() {
+    let served = served(Params::default()).await;
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    let head = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", 1 << 30);
+    stream.write_all(head.as_bytes()).await.unwrap();
+    answer(&mut stream).await;
+    let piece = vec![b'x'; 64 * 1024];
+    // Far less than was announced is taken.
+    let sent = async { while stream.write_all(&piece).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(10), sent).await.expect("cut off");
 }
