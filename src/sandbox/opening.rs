@@ -64,7 +64,10 @@ fn identity(desk: &Desk<'_>, body: &Map<String, Value>) -> Result<Row, Fault> {
     };
     let identity = match (named, &inbox) {
         (Some(named), _) => named,
-        (None, None) if contact.is_some() || source.is_some() => {
+        (None, None) if contact.is_none() && source.is_some() => {
+            only_one(desk, source.unwrap_or_default())?
+        }
+        (None, None) if contact.is_some() => {
             return Err(invalid("/inbox_id", "required", "in which inbox?"));
         }
         (None, None) => {
@@ -105,6 +108,17 @@ fn identity(desk: &Desk<'_>, body: &Map<String, Value>) -> Result<Row, Fault> {
         return Err(invalid("/source_id", "invalid", "the identity is another one's"));
     }
     Ok(identity)
+}
+
+/// The identity with a source id, whatever its inbox, if no other inbox knows somebody by it.
+fn only_one(desk: &Desk<'_>, source: &str) -> Result<Row, Fault> {
+    let found = store::all(desk.db, Table::Identity, "source_id = ?1 LIMIT 2", [source])?;
+    let mut found = found.into_iter();
+    match (found.next(), found.next()) {
+        (Some(only), None) => Ok(only),
+        (None, _) => Err(invalid("/source_id", "not_found", "no inbox knows anybody by this")),
+        (Some(_), Some(_)) => Err(invalid("/inbox_id", "required", "in which inbox?")),
+    }
 }
 
 /// The identity of a contact in an inbox, made where there is none.

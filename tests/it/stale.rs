@@ -13,6 +13,10 @@ const CASES: &str = include_str!("../fixtures/stale.yaml");
 /// The gateway itself: it may say who wrote.
 const CREDENTIAL: &[(&str, &str)] = &[("authorization", "Bearer demo-bearer")];
 
+fn is_hit(answer: &Answer) -> bool {
+    answer.header("cache-status").starts_with("deskbridge; hit")
+}
+
 async fn ask(client: &Client, request: &str, body: &Value) -> Answer {
     let (method, path) = request.split_once(' ').unwrap();
     let path = format!("/v1/accounts/1/{path}");
@@ -35,14 +39,17 @@ async fn a_write_takes_out_what_it_makes_stale_and_nothing_else() {
         false => Value::Null,
     };
     let mut wrong = String::new();
+    let mut gateway = Gateway::sandbox().await;
     for case in file["writes"].as_array().unwrap() {
-        let gateway = Gateway::sandbox().await;
         let client = gateway.client();
         for (name, request) in reads {
-            ask(&client, request.as_str().unwrap(), &body(request)).await.expect(200);
-            let again = ask(&client, request.as_str().unwrap(), &body(request)).await;
-            let kept = again.header("cache-status").starts_with("deskbridge; hit");
-            assert!(kept, "{name} is not kept: {}", again.header("cache-status"));
+            let body = body(request);
+            let read = || ask(&client, request.as_str().unwrap(), &body);
+            let mut answer = read().await.expect(200);
+            if !is_hit(&answer) {
+                answer = read().await;
+            }
+            assert!(is_hit(&answer), "{name} is not kept: {}", answer.header("cache-status"));
         }
         let write = case["write"].as_str().unwrap();
         let answer = ask(&client, write, &case["body"]).await;
@@ -50,9 +57,12 @@ async fn a_write_takes_out_what_it_makes_stale_and_nothing_else() {
         let mut stale = BTreeSet::new();
         for (name, request) in reads {
             let answer = ask(&client, request.as_str().unwrap(), &body(request)).await;
-            if !answer.header("cache-status").starts_with("deskbridge; hit") {
+            if !is_hit(&answer) {
                 stale.insert(name.as_str());
             }
+        }
+        if case["spoils"] == true {
+            gateway = Gateway::sandbox().await;
         }
         let due = case["stale"].as_array().unwrap().iter().map(|n| n.as_str().unwrap());
         let due: BTreeSet<&str> = due.collect();

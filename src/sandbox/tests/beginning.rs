@@ -60,7 +60,16 @@ async fn the_business_says_with_whom_and_where() {
     assert_eq!(made["message_count"], 1);
     assert_eq!(made["messages"][0]["kind"], "outgoing");
 
-    // Known by what the inbox calls the contact, or by the contact alone.
+    // Known by what an inbox calls the contact, in that inbox or where only one does,
+    let alone = bench.open_one(json!({"source_id": "web-new"}), NOOR).await.unwrap();
+    assert_eq!(alone["contact_identity_id"], made["contact_identity_id"]);
+    bench
+        .open_one(json!({"inbox_id": "n:1", "contact_id": "n:3", "source_id": "web-new"}), NOOR)
+        .await
+        .unwrap();
+    let problem = bench.open_one(json!({"source_id": "web-new"}), NOOR).await.unwrap_err();
+    assert_eq!(pointer_and_code(&problem), ("/inbox_id", "required"));
+    // or by the contact alone.
     let again = bench.open_one(json!({"inbox_id": "n:2", "source_id": "web-new"}), NOOR).await;
     assert_eq!(again.unwrap()["contact_identity_id"], made["contact_identity_id"]);
     let again = bench.open_one(json!({"inbox_id": "n:2", "contact_id": "n:2"}), NOOR).await;
@@ -78,6 +87,7 @@ async fn the_business_says_with_whom_and_where() {
         (json!({"contact_id": "n:1"}), "/inbox_id", "required"),
         (json!({"inbox_id": "n:1"}), "/contact_id", "required"),
         (json!({"inbox_id": "n:1", "source_id": "nobody"}), "/source_id", "not_found"),
+        (json!({"source_id": "nobody"}), "/source_id", "not_found"),
         (json!({"inbox_id": "n:99", "contact_id": "n:1"}), "/inbox_id", "not_found"),
         (json!({"inbox_id": "n:2", "contact_identity_id": "n:1"}), "/inbox_id", "invalid"),
         (json!({"inbox_id": "n:3", "contact_id": "n:3"}), "/contact_id", "required"),
@@ -99,7 +109,7 @@ async fn the_business_says_with_whom_and_where() {
     }
     // What was refused left nothing behind.
     let counts = bench.ask("conversations.counts", &[], Value::Null, NOOR).await.unwrap();
-    assert_eq!(counts["all"], 67 + 5);
+    assert_eq!(counts["all"], 67 + 7);
 }
 
 #[tokio::test]
