@@ -126,10 +126,12 @@ tenants:
 mounts:
   - {{ dialect: public-inbox, tenant: demo }}
   - {{ dialect: account, tenant: demo }}
+  - {{ dialect: chatwoot-public, tenant: demo, prefix: /chatwoot }}
+  - {{ dialect: chatwoot-account, tenant: demo, prefix: /chatwoot }}
   - {{ dialect: third-party, tenant: demo }}
   - {{ dialect: canonical, tenant: demo }}
 credentials:
-  - {{ name: agent, secret: \"${{env:AGENT_TOKEN}}\", tenant: demo, account: \"1\", actor: \"agent:n:2\", dialects: [account] }}
+  - {{ name: agent, secret: \"${{env:AGENT_TOKEN}}\", tenant: demo, account: \"1\", actor: \"agent:n:2\", dialects: [account, chatwoot-account] }}
   - {{ name: bearer, secret: \"${{env:BEARER_TOKEN}}\", tenant: demo, account: \"1\", actor: \"agent:n:2\", dialects: [third-party, canonical], act_as: true }}
 {more}"
     )

@@ -107,9 +107,9 @@ fn document(dialect: &str) -> Value {
     }
     let own = read(&format!("{dialect}/documented.yaml"));
     let head = read(&format!("{dialect}/dialect.yaml")).unwrap();
-    match head.get("extends").and_then(Value::as_str) {
-        Some(base) => laid(document(base), own.unwrap_or_default()),
-        None => own.unwrap_or_default(),
+    match (head.get("extends").and_then(Value::as_str), own) {
+        (Some(base), Some(own)) => laid(document(base), own),
+        (_, own) => own.unwrap_or_default(),
     }
 }
 
