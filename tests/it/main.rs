@@ -16,6 +16,7 @@ mod cache; // one entry for every dialect, nothing old, nothing of somebody else
 mod cli; // every command of the shipped binary
 mod contract_is_data; // a field and an operation are added without Rust
 mod contributing; // what CONTRIBUTING.md promises, done
+mod conversations; // conversations over `/v1`: opened, changed, listed, found, seen and gone
 mod deploy; // what deploy/ ships is what the program reads
 mod details; // one conversation, as the published documents show it
 mod errors; // what a client may get wrong
