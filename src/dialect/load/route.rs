@@ -253,7 +253,13 @@ fn query<'n>(
             let list = operation.parameters.get(index).is_some_and(|p| p.list);
             // A word of a table may stand for several values of a list; of words, the last counts.
             let words = entry.value.get("enum").is_some();
-            arity = Some(if list && !words { Arity::Repeated } else { Arity::One });
+            let commas =
+                matches!(entry.value.get("commas").map(|n| &n.value), Some(Value::Bool(true)));
+            arity = Some(match (list && !words, commas) {
+                (true, true) => Arity::Commas,
+                (true, false) => Arity::Repeated,
+                (false, _) => Arity::One,
+            });
             if let Some(own) = call.query.iter().find(|e| e.key == name) {
                 cx.diagnostics.push(
                     Diagnostic::error(
@@ -275,7 +281,7 @@ fn query<'n>(
 }
 
 fn with_at(node: &Node, at: Node) -> Node {
-    let mut node = yaml::without(node, &["to"]);
+    let mut node = yaml::without(node, &["to", "commas"]);
     if let Value::Map(entries) = &mut node.value {
         for entry in entries.iter_mut().filter(|e| e.key == "at") {
             entry.value = at.clone();

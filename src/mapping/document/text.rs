@@ -84,7 +84,7 @@ pub(crate) fn scalar(node: &Node, what: &str, d: &mut Diagnostics) -> Option<Jso
     Some(json(node))
 }
 
-/// Reads the word of a test: `set`, `unset`, `absent`, `null`, `_`, a value, a list of values, or
+/// Reads the word of a test: `set`, `unset`, `empty`, `filled`, `absent`, `null`, `_`, a value, a list of values, or
 /// `{ value: set }` for a value spelled like one of those words.
 pub(crate) fn test(node: &Node, d: &mut Diagnostics) -> Option<Test> {
     Some(match &node.value {
@@ -92,6 +92,8 @@ pub(crate) fn test(node: &Node, d: &mut Diagnostics) -> Option<Test> {
         Value::Text(word) => match word.as_str() {
             "set" => Test::Set,
             "unset" => Test::Unset,
+            "empty" => Test::Empty,
+            "filled" => Test::Filled,
             "absent" => Test::Absent,
             "null" => Test::Null,
             "_" => Test::Any,

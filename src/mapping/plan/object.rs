@@ -106,6 +106,10 @@ pub enum Test {
     Unset,
     /// Neither.
     Set,
+    /// Null, not there, `""`, `[]` or `{}`.
+    Empty,
+    /// None of these.
+    Filled,
     /// One of these JSON texts. Strings compare by their decoded value.
     Is(Vec<Box<[u8]>>),
 }

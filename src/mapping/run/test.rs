@@ -26,10 +26,23 @@ fn spelled_otherwise(token: &str, json: &[u8]) -> bool {
     std::str::from_utf8(json).is_ok_and(|json| text::same(token, json))
 }
 
+/// Whether a value has nothing in it: null, `""`, `[]`, `{}`.
+fn hollow(token: &str) -> bool {
+    let inside =
+        |rest: &str, end: &str| rest.strip_suffix(end).is_some_and(|i| i.trim().is_empty());
+    match token.as_bytes().first() {
+        Some(b'[') => token.strip_prefix('[').is_some_and(|rest| inside(rest, "]")),
+        Some(b'{') => token.strip_prefix('{').is_some_and(|rest| inside(rest, "}")),
+        _ => token == "null" || token == "\"\"",
+    }
+}
+
 /// Whether a test holds for a value; `None` is absent.
 #[inline]
 pub(super) fn holds(test: &Test, value: Option<&str>) -> bool {
     match (test, value) {
+        (Test::Empty, _) => value.is_none_or(hollow),
+        (Test::Filled, _) => !value.is_none_or(hollow),
         (Test::Any, _) | (Test::Absent | Test::Unset, None) => true,
         (Test::Null | Test::Unset, Some(token)) => token == "null",
         (Test::Set, Some(token)) => token != "null",

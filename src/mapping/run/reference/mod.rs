@@ -458,6 +458,8 @@ fn holds(test: &Test, value: Option<&Tree<'_>>) -> bool {
         Test::Absent => value.is_none(),
         Test::Unset => value.is_none_or(Tree::null),
         Test::Set => value.is_some_and(|tree| !tree.null()),
+        Test::Empty => value.is_none_or(Tree::hollow),
+        Test::Filled => value.is_some_and(|tree| !tree.hollow()),
         Test::Is(texts) => value.is_some_and(|tree| tree.is_any(texts)),
     }
 }

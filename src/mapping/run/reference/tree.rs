@@ -56,6 +56,16 @@ impl<'d> Tree<'d> {
         matches!(self.is, Is::Null)
     }
 
+    pub(super) fn hollow(&self) -> bool {
+        match &self.is {
+            Is::Null => true,
+            Is::Text(text) => text.is_empty(),
+            Is::List(elements) => elements.is_empty(),
+            Is::Object(members) => members.is_empty(),
+            Is::Boolean | Is::Number => false,
+        }
+    }
+
     pub(super) fn text(&self) -> Option<&str> {
         if let Is::Text(text) = &self.is { Some(text) } else { None }
     }
