@@ -175,11 +175,11 @@ fn name(site: &Site, pointer: &str, route: &Route, told: FieldProblem) -> Option
                 ..told
             })
         }
-        documents::REQUEST => Some(FieldProblem {
-            pointer: Some(text(&site.pointer)),
-            field: Some(site.field.to_string()),
-            ..told
-        }),
+        // A call that reads the client's body itself has keys of the contract's; the place is theirs.
+        documents::REQUEST => {
+            let pointer = text(&site.pointer);
+            Some(FieldProblem { field: field(&pointer), pointer: Some(pointer), ..told })
+        }
         documents::BODY => {
             let program = &route.body.as_ref()?.program;
             // A body passed on whole keeps the complaint's own pointer.

@@ -7,7 +7,8 @@ use crate::mapping::plan::{Emit, Program, Site, SiteId};
 
 /// The site whose value stands at a pointer (RFC 6901) into what `program` writes, so that a
 /// backend's complaint about a body can be named in the caller's words. Where the pointer goes
-/// deeper than the program, or names a member that is not written, the nearest value above counts.
+/// deeper than the program, or names a member that is not written, the nearest value above counts;
+/// where it names something made of several values, the first of them.
 /// `None` where no value of the caller's was written there: a constant, or nothing at all.
 #[must_use]
 pub fn trace<'p>(program: &'p Program, pointer: &str) -> Option<&'p Site> {
@@ -15,7 +16,7 @@ pub fn trace<'p>(program: &'p Program, pointer: &str) -> Option<&'p Site> {
         .strip_prefix('/')
         .map(|rest| rest.split('/').map(unescaped).collect())
         .unwrap_or_default();
-    let site = descend(program, &program.emit, &steps)?;
+    let site = descend(program, &program.emit, &steps).or_else(|| within(program, &steps))?;
     program.sites.get(site.0 as usize)
 }
 
@@ -71,6 +72,27 @@ fn descend(program: &Program, emit: &Emit, steps: &[Cow<'_, str>]) -> Option<Sit
         | Emit::Page(_)
         | Emit::Group { .. }
         | Emit::Join { .. } => None,
+    }
+}
+
+/// The first value of what stands at a pointer; the whole is nobody's in particular.
+fn within(program: &Program, steps: &[Cow<'_, str>]) -> Option<SiteId> {
+    let mut emit = &program.emit;
+    for step in steps {
+        emit = match emit {
+            Emit::Object(op) => &op.members.iter().find(|m| is_key(&m.key, step))?.emit,
+            Emit::Tuple(items) | Emit::List(items, _) => items.get(step.parse::<usize>().ok()?)?,
+            _ => return None,
+        };
+    }
+    if steps.is_empty() { None } else { first(program, emit) }
+}
+
+fn first(program: &Program, emit: &Emit) -> Option<SiteId> {
+    match emit {
+        Emit::Object(op) => op.members.iter().find_map(|member| first(program, &member.emit)),
+        Emit::Tuple(items) | Emit::List(items, _) => items.iter().find_map(|i| first(program, i)),
+        other => descend(program, other, &[]),
     }
 }
 
