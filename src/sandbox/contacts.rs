@@ -11,7 +11,7 @@ use crate::sandbox::identities::{self, Wanted};
 use crate::sandbox::once::once;
 use crate::sandbox::query::{self, Fields, Order, Where, fold, given, page};
 use crate::sandbox::store::{self, Row, Table};
-use crate::sandbox::{directory, known, unite};
+use crate::sandbox::{directory, known, proof, unite};
 
 /// The order of a list that names none.
 const ORDER: &str = "-last_activity_at";
@@ -88,6 +88,10 @@ pub(super) fn create(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault>
             Some(identity) => Some(Wanted::read(desk, identity, "/identity")?),
             None => None,
         };
+        let proved = match &wanted {
+            Some(wanted) => proof::holds(desk, &wanted.inbox, &body, None)?,
+            None => false,
+        };
         let known = known::find(desk, &body, wanted.as_ref())?;
         let when = body.get("when_known").and_then(Value::as_str).unwrap_or("conflict");
         let row = match known {
@@ -103,7 +107,10 @@ pub(super) fn create(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault>
         let mut includes = call.all("include");
         let mut object = desk.shown(Table::Contact, &row, &includes)?;
         if let Some(wanted) = wanted {
-            let identity = identities::give(desk, &row, &wanted)?;
+            let mut identity = identities::give(desk, &row, &wanted)?;
+            if proved {
+                proof::note(desk, &mut identity)?;
+            }
             // The list was put together before there was this one.
             object = desk.shown(Table::Contact, &row, &includes)?;
             if includes.contains(&"identity") {
@@ -146,6 +153,7 @@ pub(super) fn update(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault>
             return Err(invalid(format!("/{name}"), "read_only", "a contact cannot change this"));
         }
         call.check_revision(&row)?;
+        prove(desk, &row, &patch)?;
         let mut gone = None;
         if call.text("on_duplicate") == Some("merge")
             && let Some(other) = known::other(desk, &row, &patch)?
@@ -157,6 +165,23 @@ pub(super) fn update(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault>
         change(desk, &mut row, &patch)?;
         answer(desk, call, &row, gone.as_ref())
     })
+}
+
+/// Takes the proof that a contact sends of itself.
+fn prove(desk: &Desk<'_>, row: &Row, patch: &Map<String, Value>) -> Result<(), Fault> {
+    let Some(mut identity) = desk.who.identity.clone() else {
+        // Of somebody else nothing can be proved.
+        return match patch.get("identifier_hash") {
+            None | Some(Value::Null) => Ok(()),
+            Some(_) => Err(invalid("/identifier_hash", "invalid", "is the contact's own to send")),
+        };
+    };
+    let inbox = identity.text("inbox_id").unwrap_or_default();
+    let Some(inbox) = store::find(desk.db, Table::Inbox, inbox)? else { return Ok(()) };
+    if proof::holds(desk, &inbox, patch, row.text("identifier"))? {
+        proof::note(desk, &mut identity)?;
+    }
+    Ok(())
 }
 
 /// Makes two contacts one; the one in the path is gone.

@@ -91,7 +91,7 @@ fn shown(desk: &Desk<'_>, call: &Call<'_>, rows: &[Row]) -> Result<Vec<Map<Strin
 
 /// An identity that a body asks for.
 pub(super) struct Wanted {
-    inbox: Row,
+    pub(super) inbox: Row,
     source_id: Option<String>,
     display_name: Value,
     /// Where the body asks for it.

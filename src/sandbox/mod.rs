@@ -24,6 +24,7 @@ mod moving;
 mod once;
 mod opening;
 mod presence;
+mod proof;
 mod query;
 mod revising;
 mod seed;

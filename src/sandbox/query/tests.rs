@@ -202,7 +202,10 @@ fn what_cannot_be_asked_is_refused_where_it_stands() {
         deep = json!({"op": "not", "filters": [deep]});
     }
     let many = json!({"op": "or", "filters": vec![leaf("name", "eq", json!("x")); 200]});
+    let lists =
+        json!({"op": "or", "filters": vec![leaf("name", "in", json!(vec!["x"; 200])); 199]});
     let cases = [
+        (lists, "/filter", "too_many", "values"),
         (leaf("nmae", "eq", json!("x")), "/filter/field", "unknown", "did you mean `name`?"),
         (leaf("extensions", "is_null", Value::Null), "/filter/field", "unknown", ""),
         (leaf("address", "is_null", Value::Null), "/filter/field", "unknown", ""),

@@ -11,10 +11,16 @@ use crate::syntax::closest;
 const DEEPEST: usize = 8;
 /// Most nodes of one filter.
 const MOST: usize = 200;
+/// Most values in the SQL of one filter; SQLite takes three times as many.
+const MOST_VALUES: usize = 10_000;
 
 /// A filter as one condition. `pointer` is where it stands in the request's body.
 pub(super) fn compile(fields: &Fields<'_>, filter: &Value, pointer: &str) -> Result<Sql, Fault> {
-    Tree { fields, nodes: 0 }.node(filter, pointer, 1)
+    let sql = Tree { fields, nodes: 0 }.node(filter, pointer, 1)?;
+    if sql.values.len() > MOST_VALUES {
+        return Err(invalid(pointer, "too_many", "compares with too many values"));
+    }
+    Ok(sql)
 }
 
 struct Tree<'f, 'd> {

@@ -78,7 +78,7 @@ async fn identities_are_listed_read_and_made() {
 async fn the_directory_is_listed_and_read_by_the_contract() {
     let bench = Bench::new();
     for (list, get, id, count) in [
-        ("inboxes.list", "inboxes.get", "inbox_id", 6),
+        ("inboxes.list", "inboxes.get", "inbox_id", 7),
         ("agents.list", "agents.get", "agent_id", 6),
         ("teams.list", "teams.get", "team_id", 4),
         ("labels.list", "labels.get", "label_id", 7),

@@ -262,3 +262,45 @@ async fn labels_are_a_set() {
     let problem = bench.ask("contacts.labels.replace", &given, twice, NOOR).await.unwrap_err();
     assert_eq!(pointer_and_code(&problem), ("/labels/1", "duplicate"));
 }
+
+/// Of `crm-88121`, by the secrets of inboxes 1 and 7.
+const PROOF: &str = "ad79ac49420385b8ddd6ec0601ede6334cae900ae67f2d5ae0304f62694dec8d";
+const MEMBER_PROOF: &str = "fd1302cc66f6a5d3cdd9ba8e9a7662fb1959d54b7f7d352ff356300f6c023dfd";
+
+#[tokio::test]
+async fn who_proves_an_identifier_is_verified() {
+    let bench = Bench::new();
+    let own = [("contact_id", "n:1"), ("include", "identities")];
+    let prove =
+        async |body: Value, actor: &str| bench.ask("contacts.update", &own, body, actor).await;
+    let wrong = json!({"identifier": "crm-88121", "identifier_hash": MEMBER_PROOF});
+    let problem = prove(wrong, MIRA).await.unwrap_err();
+    assert_eq!(pointer_and_code(&problem), ("/identifier_hash", "invalid"));
+    let seen = prove(json!({"name": "Mira", "identifier_hash": ""}), MIRA).await.unwrap();
+    assert_eq!(seen["identities"].as_array().unwrap().len(), 1, "nothing was proved");
+    let right = json!({"identifier": "crm-88121", "identifier_hash": PROOF});
+    let problem = prove(right.clone(), NOOR).await.unwrap_err();
+    assert_eq!(pointer_and_code(&problem), ("/identifier_hash", "invalid"), "of somebody else");
+    prove(right, MIRA).await.unwrap();
+    // From now on the contact sees its other identity and what was said through it.
+    let seen = bench.ask("contacts.get", &own, Value::Null, MIRA).await.unwrap();
+    assert_eq!(seen["identities"].as_array().unwrap().len(), 2);
+    assert_eq!(seen["identities"][0]["verified"], true);
+
+    let member = |proof: Value| {
+        json!({"identifier": "crm-88121", "identifier_hash": proof, "when_known": "return",
+               "identity": {"inbox_id": "n:7", "source_id": "member-1"}})
+    };
+    for (proof, code) in [(Value::Null, "required"), (json!(PROOF), "invalid")] {
+        let problem = bench.make(member(proof)).await.unwrap_err();
+        assert_eq!(pointer_and_code(&problem), ("/identifier_hash", code));
+    }
+    let made = bench.make(member(json!(MEMBER_PROOF))).await.unwrap();
+    assert_eq!((&made["number"], &made["identity"]["verified"]), (&json!(1), &json!(true)));
+    assert!(!made.to_string().contains(MEMBER_PROOF), "it is never answered");
+    // An agent knows whom they write down.
+    let given = [("include", "identity")];
+    let body = json!({"name": "By hand", "identity": {"inbox_id": "n:7"}});
+    let made = bench.ask("contacts.create", &given, body, NOOR).await.unwrap();
+    assert_eq!(made["identity"]["verified"], false);
+}
