@@ -247,6 +247,11 @@ impl Library {
             _ => Mode::Answer,
         };
         let emit = if decode {
+            for (index, need) in record.needs.iter().enumerate() {
+                let ty = self.need_type(need, lower.d)?;
+                let cursor = lower.retype(index + 1, ty)?;
+                lower.given.push((need.name.0.clone(), cursor));
+            }
             let object = lower.document(0)?;
             let emit = lower.decode_root(record, &object, &ty, &record.name);
             if lower.incomplete {
@@ -299,7 +304,7 @@ impl Library {
         let inline;
         let (record, at) = if let Some(name) = spec.get("record") {
             for entry in spec.as_map().unwrap_or_default() {
-                if !["record", "why", "required"].contains(&entry.key.as_str()) {
+                if !["record", "why", "required", "give"].contains(&entry.key.as_str()) {
                     let message = format!("`{}` cannot stand beside `record` of a body", entry.key);
                     d.push(Diagnostic::error(Code::UnknownOperator, entry.key_span, message));
                 }
@@ -328,6 +333,7 @@ impl Library {
             );
         }
         own?;
+        lower.arguments_of(record, spec, at.1)?;
         let object = lower.document(index)?;
         let emit = lower.decode_root(record, &object, &ty, &at);
         lower.finish(emit, self.settings.numbers_as_text)

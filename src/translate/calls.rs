@@ -262,6 +262,9 @@ pub fn prepare(
 fn blame(faults: &crate::mapping::run::Faults) -> Error {
     use crate::mapping::run::Faults;
     match faults {
+        Faults::Malformed(malformed) if usize::from(malformed.document) < documents::CALLS => {
+            problems::refuse(faults.clone())
+        }
         Faults::Invalid(list)
             if list.iter().all(|f| usize::from(f.document) < documents::CALLS) =>
         {

@@ -86,7 +86,7 @@ pub(super) fn compile(
             Some(Body { program: decoded.program, required, form: None, whole: None })
         }
         (Some(_), None) => return None,
-        (None, _) => None,
+        (None, _) => received(&calls, &scope, cx),
     };
     let answers = answers(replies, &calls, verbatim, cx.contract);
     let route = Route {
@@ -109,6 +109,16 @@ pub(super) fn compile(
     Some((route, asked))
 }
 
+/// A client's body that only calls decode, each for itself: it is received, and passed on as it is.
+fn received(calls: &[Written<'_>], scope: &Scope, cx: &mut Context<'_>) -> Option<Body> {
+    let decodes = |c: &&Written<'_>| c.body.is_some_and(|body| body.get("record").is_some());
+    let call = calls.iter().find(decodes)?;
+    let required = cx.contract.get(call.operation).body.as_ref().is_some_and(|b| b.required);
+    let whole = yaml::text(call.span, "$request.body");
+    let copied = cx.library.pick(&whole, scope, cx.diagnostics)?;
+    Some(Body { program: copied.program, required, form: None, whole: None })
+}
+
 /// What of a call does not depend on what is included.
 struct Parts {
     when: Option<Compiled>,
@@ -128,8 +138,9 @@ fn parts(calls: &[Written<'_>], index: usize, scope: &Scope, cx: &mut Context<'_
     let Some(call) = calls.get(index) else { return none };
     let when = call.when.map(|node| cx.library.condition(node, scope, cx.diagnostics));
     let takes = cx.contract.get(call.operation).body.as_ref();
-    let body = call.body.zip(takes).map(|(node, takes)| {
-        cx.library.compose(node, scope, takes.schema, takes.patch, cx.diagnostics)
+    let body = call.body.zip(takes).map(|(node, takes)| match node.get("record") {
+        Some(_) => cx.library.decode(node, scope, takes.schema, takes.patch, cx.diagnostics),
+        None => cx.library.compose(node, scope, takes.schema, takes.patch, cx.diagnostics),
     });
     let params = call.params(scope, cx);
     let complete = when.as_ref().is_none_or(Option::is_some)

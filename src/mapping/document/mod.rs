@@ -20,7 +20,7 @@ use crate::syntax::{Node, Span};
 pub(crate) use conditions::{ConditionKey, Conditions, read_conditions};
 pub(crate) use enums::read_enums;
 pub(crate) use record::{read_record_like, read_records};
-pub(crate) use rule::read_rule;
+pub(crate) use rule::{read_give, read_rule};
 pub(crate) use text::PlaceText;
 
 /// A word and where it stands.
@@ -92,6 +92,13 @@ pub(crate) struct Line {
     pub(crate) text: Box<str>,
     pub(crate) span: Span,
     pub(crate) rule: Rule,
+}
+
+impl Line {
+    /// Whether its key is a place of an argument (`$file.id`), which decode reads.
+    pub(crate) fn is_argument(&self) -> bool {
+        self.text.starts_with('$')
+    }
 }
 
 /// A path below something known: members and fixed indexes.

@@ -131,7 +131,7 @@ fn read_map(node: &Node, entries: &[Entry], beside: &[&str], d: &mut Diagnostics
         list: read_list(node, d),
         presence: read_presence(node, entries, d),
         only: node.get("only").and_then(|n| text::only(n, d)),
-        give: read_give(node, d),
+        give: node.get("give").map(|give| read_give(give, d)).unwrap_or_default(),
         when: Vec::new(),
     };
     (d.len() == before).then_some(rule)
@@ -429,8 +429,8 @@ fn read_presence(node: &Node, entries: &[Entry], d: &mut Diagnostics) -> Presenc
     }
 }
 
-fn read_give(node: &Node, d: &mut Diagnostics) -> Vec<(Word, PlaceText)> {
-    let Some(give) = node.get("give") else { return Vec::new() };
+/// `give`: arguments and the places that fill them.
+pub(crate) fn read_give(give: &Node, d: &mut Diagnostics) -> Vec<(Word, PlaceText)> {
     let Some(entries) = give.as_map() else {
         d.push(wrong_type(give, "`give` is a map from arguments to places"));
         return Vec::new();

@@ -144,14 +144,40 @@ impl Lower<'_, '_> {
                 self.decode_relation(name, &inner.prefix, line.span, &inner, tree);
                 continue;
             }
-            self.objects_around(&line.key, line.span, d, &inner);
-            let own = self.key(d, &line.key);
+            let Some(own) = self.read_key(line, d, &inner) else { continue };
             // Other names of the same place are read where this one is absent.
             let same = |l: &&Line| matches!(&l.rule.source, Source::SameAs(n) if n.0 == line.text);
-            let also: Vec<Ref> =
-                table.lines.iter().filter(same).map(|l| self.key(d, &l.key).at).collect();
+            let also: Vec<Ref> = table
+                .lines
+                .iter()
+                .filter(same)
+                .filter_map(|l| self.read_key(l, d, &inner))
+                .map(|c| c.at)
+                .collect();
             let field = inner.field(&inner.prefix.join("."));
             self.decode_rule(&field, &line.rule, &own, &also, &inner, tree);
+        }
+    }
+
+    /// What the key of a line stands for: a place of the dialect's object, or of an argument.
+    fn read_key(&mut self, line: &Line, d: &Cursor, aim: &Aim<'_>) -> Option<Cursor> {
+        if !line.is_argument() {
+            self.objects_around(&line.key, line.span, d, aim);
+            return Some(self.key(d, &line.key));
+        }
+        let place = text::place_text(&line.text, line.span, self.d);
+        let Some(place) = place else {
+            self.failed = true;
+            return None;
+        };
+        let given = self.given.iter().find(|(name, _)| *name == place.place.root).cloned();
+        match given {
+            Some((_, cursor)) => self.walk(cursor, &place.place.hops, &place.place, 0, place.span),
+            // Nobody gave it here, so there is nothing to read.
+            None => {
+                self.known_root(&place, aim);
+                None
+            }
         }
     }
 

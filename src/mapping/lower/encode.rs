@@ -20,8 +20,8 @@ impl Lower<'_, '_> {
         let mut members = Vec::new();
         let mut rest = lines;
         while let Some(line) = rest.first() {
-            let Some(part) = line.key.get(depth) else {
-                // `.`: read by decode alone.
+            let Some(part) = line.key.get(depth).filter(|_| !line.is_argument()) else {
+                // `.` and arguments are read by decode alone.
                 rest = rest.get(1..).unwrap_or_default();
                 continue;
             };

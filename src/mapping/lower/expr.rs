@@ -264,6 +264,16 @@ impl Lower<'_, '_> {
         };
         let field = match (input, place.place.hops.last()) {
             (true, Some(Hop::Member(name))) => name.to_string(),
+            // As the client writes it: `file.url`.
+            _ if self.is_request(c) => {
+                let name = |hop: &Hop| match hop {
+                    Hop::Member(name) => name.to_string(),
+                    Hop::Index(index) => index.to_string(),
+                    Hop::Each => "*".to_owned(),
+                };
+                let names: Vec<String> = place.place.hops.iter().skip(1).map(name).collect();
+                names.join(".")
+            }
             _ => field.to_owned(),
         };
         let (when_null, when_absent) = self.expression_gaps(rule, ty, required);

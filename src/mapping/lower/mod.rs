@@ -121,6 +121,8 @@ pub(crate) struct Lower<'l, 'd> {
     known: Vec<(usize, Box<str>, Option<u16>)>,
     includes: BTreeSet<(usize, Box<str>)>,
     inputs: BTreeSet<(Box<str>, Box<str>)>,
+    /// Arguments of the record that is decoded.
+    pub(crate) given: Vec<(Box<str>, Cursor)>,
     /// Records being lowered, outermost first.
     stack: Vec<Box<str>>,
     /// Guards met while an object is made, innermost last.
@@ -157,6 +159,7 @@ impl<'l, 'd> Lower<'l, 'd> {
             known: Vec::new(),
             includes: BTreeSet::new(),
             inputs: BTreeSet::new(),
+            given: Vec::new(),
             stack: Vec::new(),
             guards: Vec::new(),
             passed: Vec::new(),

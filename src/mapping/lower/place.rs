@@ -125,6 +125,12 @@ impl Lower<'_, '_> {
         matches!(kind, Some(RootKind::Inputs))
     }
 
+    /// Whether a cursor is a part of the client's body, as it was sent.
+    pub(super) fn is_request(&self, c: &Cursor) -> bool {
+        let kind = self.scope.roots.get(usize::from(c.document)).map(|r| &r.kind);
+        matches!(kind, Some(RootKind::Request))
+    }
+
     /// Follows hops from a cursor. `place` and `before` are for messages.
     pub(super) fn walk(
         &mut self,

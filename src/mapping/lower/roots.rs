@@ -1,6 +1,6 @@
 //! Where programs begin: a record over a whole document, a specification, a place.
 
-use crate::mapping::document::{Only, PlaceText, Record, Rule, Word};
+use crate::mapping::document::{Only, PlaceText, Record, Rule, Word, read_give};
 use crate::mapping::plan::{Emit, Gap, Source};
 use crate::mapping::types::Ty;
 use crate::syntax::{Node, Span, Value};
@@ -51,6 +51,15 @@ impl<'l> Lower<'l, '_> {
     /// Whether it is of the type that the operation takes.
     pub(crate) fn body_fits(&mut self, record: &Record, ty: &Ty, span: Span) -> Option<()> {
         self.fits(record, ty, span)
+    }
+
+    /// Takes the arguments that `give` of a body fills. A body before any call has none to give.
+    pub(crate) fn arguments_of(&mut self, record: &Record, spec: &Node, span: Span) -> Option<()> {
+        let Some(give) = spec.get("give") else { return Some(()) };
+        let give = read_give(give, self.d);
+        let env = self.open();
+        self.given = self.arguments(record, &give, span, &env)?;
+        Some(())
     }
 
     /// A whole value of a type, copied from a place.

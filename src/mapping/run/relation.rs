@@ -44,7 +44,7 @@ impl<'a> Run<'a> {
         };
         let check = relation.outputs.get(usize::from(column)).and_then(|output| output.check);
         match check {
-            Some(schema) if !matches!(wrote, Wrote::Absent | Wrote::Null) => {
+            Some(schema) if wrote != Wrote::Absent => {
                 self.check(schema, start, relation.site, wrote)
             }
             _ => wrote,

@@ -28,9 +28,6 @@ impl Slow<'_> {
             Some(value) => value,
             None => self.write(relation, row.writes.get(usize::from(column)), &inputs)?,
         };
-        if json == "null" {
-            return Some(json);
-        }
         let check = relation.outputs.get(usize::from(column)).and_then(|output| output.check);
         self.checked(check, json, relation.site)
     }
