@@ -35,8 +35,8 @@ fn documented(dialect: Dialect) -> Value {
         .filter_map(|path| path.get("get"))
         .find(|get| get["operationId"] == "conversations.get")
         .expect("an operation");
-    let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
-    written_out(schema, &file)
+    let response = written_out(&operation["responses"]["200"], &file);
+    response["content"]["application/json"]["schema"].clone()
 }
 
 /// The schema without references; what is known to differ may be anything.

@@ -229,10 +229,10 @@ async fn queries_that_make_no_sense_name_their_parameter() {
             assert_eq!(dialect.blamed(&answer), ["before"], "{before}");
         }
     }
-    for per_page in ["0", "-1", "abc", "1001", "99999999999999999999", ""] {
+    // The bearer API reads what it can: what is no size is the usual one.
+    for (per_page, size) in [("0", 100), ("abc", 100), ("", 100), ("2", 2), ("1001", 200)] {
         let answer = BEARER.get(&client, format!("1/messages?per_page={per_page}")).await;
-        BEARER.assert_refusal(&answer, 422);
-        assert_eq!(BEARER.blamed(&answer), ["per_page"], "{per_page}");
+        assert_eq!(answer.expect(200).value()["meta"]["per_page"], size, "{per_page}");
     }
     for (rest, blamed, status) in [
         ("1?include=nope", "include", 422),

@@ -290,7 +290,7 @@ async fn put_is_patch_only_where_that_is_a_habit() {
     let shipped = deskbridge::dialect::embedded::Files::embedded();
     let target = folder.path().join("third-party");
     std::fs::create_dir(&target).unwrap();
-    for file in ["dialect.yaml", "records.yaml", "enums.yaml", "routes.yaml"] {
+    for file in ["dialect.yaml", "records.yaml", "enums.yaml", "routes.yaml", "documented.yaml"] {
         let text = shipped.read(&format!("third-party/{file}")).unwrap();
         let text = text.replace("\nquirks:\n", "\nquirks:\n  put_is_patch: true\n");
         std::fs::write(target.join(file), text).unwrap();

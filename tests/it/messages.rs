@@ -52,7 +52,16 @@ async fn lists_are_in_each_dialects_order_and_envelope() {
     let bearer = read(&client, BEARER, "1/messages").await;
     let newest: Vec<u64> = (1..=17).rev().filter(|n| *n != 7).collect();
     assert_eq!(ids(&bearer["data"]), newest);
-    assert_eq!(bearer["meta"], json!({ "current_page": 1, "per_page": 100 }));
+    let meta = &bearer["meta"];
+    assert_eq!(
+        (&meta["per_page"], &meta["total"], &meta["to"]),
+        (&json!(100), &json!(16), &json!(16))
+    );
+    let second = read(&client, BEARER, "1/messages?per_page=5&page=2").await;
+    assert_eq!(ids(&second["data"]), newest[5..10]);
+    let next = second["links"]["next"].as_str().unwrap();
+    let third = next.split_once("/conversations/").unwrap().1;
+    assert_eq!(ids(&read(&client, BEARER, third).await["data"]), newest[10..15]);
     let page = read(&client, CANONICAL, "1/messages").await;
     assert_eq!(numbers(&page), (1..=17).collect::<Vec<_>>());
     assert_eq!(

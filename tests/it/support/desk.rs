@@ -44,7 +44,7 @@ pub(crate) fn message(number: u64) -> Value {
 
 /// A page of messages.
 pub(crate) fn page(messages: &[Value]) -> String {
-    json!({ "data": messages, "page": { "next": null, "prev": null, "limit": 20, "number": null, "total": null } }).to_string()
+    json!({ "data": messages, "page": { "next": null, "prev": null, "limit": 20, "number": null, "total": messages.len() } }).to_string()
 }
 
 /// Makes the backend answer every question for an identity with the one of this source id.
