@@ -28,6 +28,10 @@ pub(super) fn list(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
     if let Some(identity) = &desk.who.identity {
         wanted.and(fields.is("id", identity.text("inbox_id").unwrap_or_default())?);
     }
+    if let Some(inboxes) = desk.who.inboxes.as_ref().filter(|_| table == Table::Inbox) {
+        let ids: Vec<&str> = inboxes.iter().map(String::as_str).collect();
+        wanted.and(fields.is_one_of("id", &ids)?);
+    }
     let order = Order::parameter(&fields, call.values("sort").first().copied(), "number")?;
     let found = page(desk, call, table, &wanted, &order)?;
     let includes = call.all("include");
@@ -40,9 +44,12 @@ pub(super) fn list(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
 pub(super) fn get(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
     let table = table(desk, call)?;
     let row = named(desk, call, table)?;
-    if let Some(identity) = &desk.who.identity
-        && identity.text("inbox_id") != Some(&row.id)
-    {
+    let foreign = match (&desk.who.identity, &desk.who.inboxes) {
+        (Some(identity), _) => identity.text("inbox_id") != Some(&row.id),
+        (None, Some(inboxes)) => table == Table::Inbox && !inboxes.contains(&row.id),
+        (None, None) => false,
+    };
+    if foreign {
         return Err(not_found(table.name()));
     }
     let object = desk.shown(table, &row, &call.all("include"))?;

@@ -18,7 +18,7 @@ const DEEPEST: usize = 8;
 pub(in crate::sandbox) struct Fields<'d> {
     pub(super) desk: &'d Desk<'d>,
     pub(super) table: Table,
-    schema: SchemaId,
+    pub(super) schema: SchemaId,
 }
 
 /// What can be asked of a field.

@@ -63,11 +63,7 @@ pub(in crate::sandbox) fn given(fields: &Fields<'_>, call: &Call<'_>) -> Result<
 }
 
 /// A condition on the field with this name, if there is one: that it has one of these values.
-pub(in crate::sandbox) fn one_of(
-    fields: &Fields<'_>,
-    name: &str,
-    values: &[&str],
-) -> Result<Option<Sql>, Fault> {
+fn one_of(fields: &Fields<'_>, name: &str, values: &[&str]) -> Result<Option<Sql>, Fault> {
     let Ok(field) = fields.find(name, "") else { return Ok(None) };
     let mut ways = Vec::new();
     for text in values {
@@ -98,7 +94,12 @@ pub(in crate::sandbox) fn one_of(
 impl Fields<'_> {
     /// That a field is exactly this.
     pub(in crate::sandbox) fn is(&self, name: &str, value: &str) -> Result<Sql, Fault> {
-        Ok(one_of(self, name, &[value])?.unwrap_or_else(|| Sql::new("false", [])))
+        self.is_one_of(name, &[value])
+    }
+
+    /// That a field is exactly one of these.
+    pub(in crate::sandbox) fn is_one_of(&self, name: &str, values: &[&str]) -> Result<Sql, Fault> {
+        Ok(one_of(self, name, values)?.unwrap_or_else(|| Sql::new("false", [])))
     }
 }
 

@@ -123,3 +123,15 @@ async fn the_directory_is_listed_and_read_by_the_contract() {
     let inbox = bench.ask("inboxes.get", &[("inbox_id", "n:1")], Value::Null, NOOR).await.unwrap();
     assert!(inbox["unread_conversations_count"].as_i64().unwrap() > 0);
 }
+
+#[tokio::test]
+async fn an_agent_of_some_inboxes_sees_no_other() {
+    let bench = Bench::new();
+    const ILSE: &str = "agent:n:5";
+    assert_eq!(bench.all("inboxes.list", &[], &Value::Null, ILSE).await, [2]);
+    assert_eq!(bench.all("agents.list", &[], &Value::Null, ILSE).await.len(), 6);
+    let inbox =
+        async |id: &str| bench.ask("inboxes.get", &[("inbox_id", id)], Value::Null, ILSE).await;
+    assert_eq!(inbox("n:2").await.unwrap()["name"], "Website");
+    assert_eq!(inbox("n:1").await.unwrap_err().code, ProblemCode::NotFound);
+}
