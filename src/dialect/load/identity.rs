@@ -4,24 +4,26 @@
 
 use std::sync::Arc;
 
-use crate::canonical::contract::{Location, Operation, Parameter};
+use crate::canonical::contract::{Kind, Location, Operation, Parameter, Property, SchemaId};
 use crate::canonical::{Contract, OperationId};
 use crate::json::shape::{Member, NodeId, Shape};
 use crate::mapping::plan::{
-    Convert, Document, Emit, Gap, Narrow, Program, Ref, Site, SiteId, Types, ValueOp,
+    Convert, Cut, Document, Emit, Gap, Narrow, Program, Ref, Site, SiteId, Types, ValueOp,
 };
 use crate::mapping::{Library, Root, RootKind, Scope};
 use crate::syntax::{Diagnostics, Node, Span};
 
 use super::credentials::Offer;
 use super::head::Head;
-use super::widen::INCLUDE;
+use super::widen::{INCLUDE, includable};
 use super::{line, yaml};
 use crate::dialect::catalog::documents::{BODY, CALLS, INPUTS, REQUEST};
 use crate::dialect::route::{
     Arity, Body, Call, Inputs, Origin, QueryParameter, Reply, ReplyBody, Route,
 };
 
+/// How deep embedded objects are looked into for others: an object in one that is embedded.
+const DEEPEST: u8 = 2;
 const LIMIT: &str = "messages_limit";
 const VISIBILITY: &str = "messages_visibility";
 
@@ -202,13 +204,28 @@ impl Make<'_> {
         Reply { when: None, status: self.operation.status, headers: Vec::new(), body, keepable }
     }
 
+    /// The members of a resource that are there only when they are asked for, as far as the
+    /// operation takes their names.
+    fn cuts(&self, schema: SchemaId, depth: u8) -> Vec<Cut> {
+        let listed = includable(self.contract, self.operation);
+        let cut = |property: &Property| {
+            let include = property.include.clone().filter(|name| listed.contains(name))?;
+            let of = match self.contract.schema(property.schema).kind {
+                Kind::List { items, .. } => items,
+                _ => property.schema,
+            };
+            let inner = match depth.checked_sub(1) {
+                Some(depth) => self.cuts(of, depth),
+                None => Vec::new(),
+            };
+            Some(Cut { member: property.name.clone(), include, inner })
+        };
+        self.contract.properties(schema).iter().filter_map(cut).collect()
+    }
+
     /// What of a widened answer was asked for; `None` where nothing of it is left out.
     fn narrow(&self) -> Option<Program> {
-        let properties = self.contract.properties(self.operation.answer?);
-        let members: Vec<(Box<str>, Box<str>)> = properties
-            .iter()
-            .filter_map(|p| p.include.clone().map(|include| (p.name.clone(), include)))
-            .collect();
+        let members = self.cuts(self.operation.answer?, DEEPEST);
         if members.is_empty() {
             return None;
         }

@@ -75,6 +75,17 @@ pub enum GuardValue {
     Same(Ref),
 }
 
+/// A member that is there only when it is asked for.
+#[derive(Debug)]
+pub struct Cut {
+    /// Its name.
+    pub member: Box<str>,
+    /// The name under which `include` asks for it.
+    pub include: Box<str>,
+    /// Such members in it, or in each of its elements.
+    pub inner: Vec<Cut>,
+}
+
 /// How an identity reply is cut to what was asked for.
 #[derive(Debug)]
 pub struct Narrow {
@@ -82,8 +93,8 @@ pub struct Narrow {
     pub at: Ref,
     /// Its place, for problems.
     pub site: SiteId,
-    /// (member, name under which `include` asks for it).
-    pub members: Vec<(Box<str>, Box<str>)>,
+    /// Members that are there only when they are asked for.
+    pub members: Vec<Cut>,
     /// The `include` list among the inputs: a JSON list of texts.
     pub include: Ref,
     /// `messages_limit` among the inputs and the default: the newest so many of `messages`; 0 is all.

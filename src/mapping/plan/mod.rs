@@ -27,7 +27,7 @@ pub use conditions::{
     COMPARISONS, Comparison, ConditionKey, ConditionTable, Conditions, MOST_CONDITIONS, Meaning,
     OtherKeys, Takes,
 };
-pub use list::{Bind, Each, Guard, GuardValue, Narrow, Take};
+pub use list::{Bind, Cut, Each, Guard, GuardValue, Narrow, Take};
 pub use object::{Case, Hollow, Member, ObjectOp, Omit, OneOf, Source, Test};
 pub use page::{Page, PagePart, Standing};
 pub use relation::{Input, Output, Relation, RelationRaw, Row, Write};

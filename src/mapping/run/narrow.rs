@@ -3,7 +3,7 @@
 
 use super::{Run, Wrote, fault};
 use crate::json::{text, walk};
-use crate::mapping::plan::{Narrow, Types};
+use crate::mapping::plan::{Cut, Narrow, Types};
 
 /// The member that limits and visibility are about.
 const MESSAGES: &str = "messages";
@@ -30,9 +30,8 @@ impl<'a> Run<'a> {
             // Hardly a name is written with escapes, so they are looked for once.
             let plain = text::content(key).filter(|name| !name.contains('\\'));
             let is = |name: &str| plain.map_or_else(|| text::eq(key, name), |own| own == name);
-            let bound = op.members.iter().find(|(member, _)| is(member));
-            let asked = |name: &str| walk::elements(include).any(|asked| text::eq(asked, name));
-            if bound.is_some_and(|(_, name)| !asked(name)) {
+            let bound = op.members.iter().find(|cut| is(&cut.member));
+            if bound.is_some_and(|cut| !asked(include, &cut.include)) {
                 continue;
             }
             if some {
@@ -44,11 +43,45 @@ impl<'a> Run<'a> {
             if (public || limit > 0) && value.starts_with('[') && is(MESSAGES) {
                 self.messages(value, public, usize::try_from(limit).unwrap_or(usize::MAX));
             } else {
-                self.put(value.as_bytes());
+                self.cut(value, bound.map_or(&[], |cut| &cut.inner), include);
             }
         }
         self.put(b"}");
         if some { Wrote::Value } else { Wrote::Empty }
+    }
+
+    /// A value, or each element of it, without those of the members that nobody asked for.
+    fn cut(&mut self, value: &str, cuts: &[Cut], include: &str) {
+        let list = value.starts_with('[');
+        if cuts.is_empty() || !(list || value.starts_with('{')) {
+            return self.put(value.as_bytes());
+        }
+        self.put(if list { b"[" } else { b"{" });
+        let mut some = false;
+        if list {
+            for element in walk::elements(value) {
+                if some {
+                    self.put(b",");
+                }
+                some = true;
+                self.cut(element, cuts, include);
+            }
+            return self.put(b"]");
+        }
+        for (key, value) in walk::members(value) {
+            let bound = cuts.iter().find(|cut| text::eq(key, &cut.member));
+            if bound.is_some_and(|cut| !asked(include, &cut.include)) {
+                continue;
+            }
+            if some {
+                self.put(b",");
+            }
+            some = true;
+            self.put(key.as_bytes());
+            self.put(b":");
+            self.cut(value, bound.map_or(&[], |cut| &cut.inner), include);
+        }
+        self.put(b"}");
     }
 
     /// The last `limit` messages (0 is all) that may be shown.
@@ -74,6 +107,11 @@ impl<'a> Run<'a> {
         self.spans.truncate(from);
         self.put(b"]");
     }
+}
+
+/// Whether a name is in the list of those that were asked for.
+fn asked(include: &str, name: &str) -> bool {
+    walk::elements(include).any(|asked| text::eq(asked, name))
 }
 
 /// A count, as a number or as text.

@@ -2,7 +2,7 @@
 
 use super::{Found, Frame, Slow, owned};
 use crate::json::text;
-use crate::mapping::plan::{Bind, Each, Narrow, Ref, Take, Types};
+use crate::mapping::plan::{Bind, Cut, Each, Narrow, Ref, Take, Types};
 use crate::mapping::run::reference::tree::{Is, Tree};
 use crate::mapping::run::{each, fault};
 
@@ -164,8 +164,8 @@ impl<'t> Slow<'t> {
         let mut kept = Vec::new();
         for (key, value) in members {
             let name = key.text().unwrap_or_default();
-            let bound = op.members.iter().find(|(member, _)| **member == *name);
-            if bound.is_some_and(|(_, include)| !asked(include)) {
+            let bound = op.members.iter().find(|cut| *cut.member == *name);
+            if bound.is_some_and(|cut| !asked(&cut.include)) {
                 continue;
             }
             let value = match &value.is {
@@ -182,10 +182,32 @@ impl<'t> Slow<'t> {
                     }
                     format!("[{}]", messages.join(","))
                 }
-                _ => owned(value.raw.as_bytes()),
+                _ => cut(value, bound.map_or(&[], |cut| &cut.inner), &asked),
             };
             kept.push(format!("{}:{value}", key.raw));
         }
         Some(format!("{{{}}}", kept.join(",")))
+    }
+}
+
+/// A value without those of the members that nobody asked for.
+fn cut(value: &Tree<'_>, cuts: &[Cut], asked: &dyn Fn(&str) -> bool) -> String {
+    match &value.is {
+        Is::List(elements) if !cuts.is_empty() => {
+            let all: Vec<_> = elements.iter().map(|element| cut(element, cuts, asked)).collect();
+            format!("[{}]", all.join(","))
+        }
+        Is::Object(members) if !cuts.is_empty() => {
+            let mut kept = Vec::new();
+            for (key, value) in members {
+                let bound = cuts.iter().find(|c| key.text() == Some(&*c.member));
+                if bound.is_none_or(|c| asked(&c.include)) {
+                    let inner = bound.map_or(&[][..], |c| &c.inner);
+                    kept.push(format!("{}:{}", key.raw, cut(value, inner, asked)));
+                }
+            }
+            format!("{{{}}}", kept.join(","))
+        }
+        _ => owned(value.raw.as_bytes()),
     }
 }

@@ -292,6 +292,19 @@ fn a_reply_is_narrowed_to_what_was_asked_for() {
     writes(&program, document, r#"{"status":"public","id":1}"#, &messages(four));
     let all = r#"{"items":["closed","open"],"id":0}"#;
     writes(&program, document, all, document);
+
+    // What was not asked for is not in what was, either.
+    let deep = r#"{"meta":{"a":1,"b":[]},"items":[{"id": 1,"meta":{"b":2,"items":[{}]}},[{"meta":0}],"x"]}"#;
+    let given = |include: &str| format!(r#"{{"items":{include},"id":0}}"#);
+    writes(&program, deep, &given("[]"), "{}");
+    writes(&program, deep, &given(r#"["open"]"#), r#"{"meta":{"b":[]}}"#);
+    writes(&program, deep, &given(r#"["closed"]"#), r#"{"items":[{"id":1},[{}],"x"]}"#);
+    writes(
+        &program,
+        deep,
+        &given(r#"["closed","open","low"]"#),
+        r#"{"meta":{"a":1,"b":[]},"items":[{"id":1,"meta":{"b":2}},[{"meta":0}],"x"]}"#,
+    );
 }
 
 #[test]

@@ -472,12 +472,19 @@ fn relation() -> Program {
     p.program(made(vec![("a", column(0)), ("b", column(1)), ("c", column(2)), ("d", column(3))]))
 }
 
+fn cut(member: &str, include: &str, inner: Vec<Cut>) -> Cut {
+    Cut { member: member.into(), include: include.into(), inner }
+}
+
 fn narrow() -> Program {
     let (mut p, doc, inputs) = Build::new();
     let op = Narrow {
         at: p.at(doc, ""),
         site: p.site(doc, ""),
-        members: vec![("meta".into(), "open".into()), ("items".into(), "closed".into())],
+        members: vec![
+            cut("meta", "open", vec![cut("a", "low", vec![])]),
+            cut("items", "closed", vec![cut("meta", "open", vec![cut("items", "x", vec![])])]),
+        ],
         include: p.at(inputs, "items"),
         limit: Some((p.at(inputs, "id"), 2)),
         visibility: Some(p.at(inputs, "status")),
