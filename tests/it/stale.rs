@@ -13,6 +13,19 @@ const CASES: &str = include_str!("../fixtures/stale.yaml");
 /// The gateway itself: it may say who wrote.
 const CREDENTIAL: &[(&str, &str)] = &[("authorization", "Bearer demo-bearer")];
 
+/// The contract as it is, but what is kept is kept for an hour: only writes take it out.
+fn patient() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let canonical = folder.path().join("canonical");
+    std::fs::create_dir(&canonical).unwrap();
+    let text = include_str!("../../mappings/canonical/openapi.yaml");
+    let text = ["15s", "30s", "60s"]
+        .iter()
+        .fold(text.to_owned(), |text, ttl| text.replace(&format!("ttl: {ttl}\n"), "ttl: 1h\n"));
+    std::fs::write(canonical.join("openapi.yaml"), text).unwrap();
+    folder
+}
+
 fn is_hit(answer: &Answer) -> bool {
     answer.header("cache-status").starts_with("deskbridge; hit")
 }
@@ -39,7 +52,8 @@ async fn a_write_takes_out_what_it_makes_stale_and_nothing_else() {
         false => Value::Null,
     };
     let mut wrong = String::new();
-    let mut gateway = Gateway::sandbox().await;
+    let mappings = patient();
+    let mut gateway = Gateway::start(None, Some(mappings.path())).await;
     for case in file["writes"].as_array().unwrap() {
         let client = gateway.client();
         for (name, request) in reads {
@@ -62,7 +76,7 @@ async fn a_write_takes_out_what_it_makes_stale_and_nothing_else() {
             }
         }
         if case["spoils"] == true {
-            gateway = Gateway::sandbox().await;
+            gateway = Gateway::start(None, Some(mappings.path())).await;
         }
         let due = case["stale"].as_array().unwrap().iter().map(|n| n.as_str().unwrap());
         let due: BTreeSet<&str> = due.collect();
