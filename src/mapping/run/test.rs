@@ -74,3 +74,22 @@ impl Run<'_> {
         self.token(at).is_some_and(|token| token != "null")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_nothing_in_it_is_empty_however_it_is_spelled() {
+        for empty in ["null", "\"\"", "[]", "[ ]", "{}", "{ \n}"] {
+            assert!(holds(&Test::Empty, Some(empty)), "{empty}");
+            assert!(!holds(&Test::Filled, Some(empty)), "{empty}");
+        }
+        for filled in ["0", "false", "\" \"", "[null]", "[[]]", "{\"a\":null}", "\"[]\""] {
+            assert!(!holds(&Test::Empty, Some(filled)), "{filled}");
+            assert!(holds(&Test::Filled, Some(filled)), "{filled}");
+        }
+        assert!(holds(&Test::Empty, None));
+        assert!(!holds(&Test::Filled, None));
+    }
+}

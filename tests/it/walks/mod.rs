@@ -9,15 +9,17 @@ mod script;
 
 use std::collections::BTreeSet;
 
+use deskbridge::dialect::Dialect;
 use deskbridge::dialect::catalog::Catalog;
 use deskbridge::dialect::embedded::Files;
 use deskbridge::dialect::recognise::Recognition;
+use deskbridge::dialect::route::Route;
 use deskbridge::syntax::Sources;
 
 use crate::support::client::Client;
 use crate::support::gateway::{Gateway, in_front_of};
 use promise::Promises;
-use script::{Step, Walk};
+use script::Walk;
 
 /// Every dialect, each at a host of its own name.
 fn catalog() -> Catalog {
@@ -47,7 +49,8 @@ const SPOILT: &[((&str, &str), u16)] =
 async fn walk(client: &Client, catalog: &Catalog, dialect: &str) -> Vec<String> {
     let (Walk { credential, steps, mut known }, mut promises) =
         (Walk::read(dialect), Promises::of(dialect));
-    let routes = &catalog.named(dialect).unwrap().routes;
+    let spoken = catalog.named(dialect).unwrap();
+    let routes = &spoken.routes;
     let (mut wrong, mut walked, mut spoilt) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     for step in &steps {
         if let Some(name) = step.lacks(&known) {
@@ -69,24 +72,32 @@ async fn walk(client: &Client, catalog: &Catalog, dialect: &str) -> Vec<String> 
         let told = |wrong: &mut Vec<String>, what: Vec<String>| {
             wrong.extend(what.into_iter().map(|what| format!("{}: {what}", step.name)));
         };
-        let guarded = routes.iter().any(|r| *r.name == *step.route && r.credential.is_some());
-        if guarded && !step.stranger && !credential.is_empty() {
-            told(&mut wrong, refused(client, step, &known, &mut promises).await);
+        let route = routes.iter().find(|r| *r.name == *step.route).unwrap();
+        let operation = documented(spoken, route);
+        if route.credential.is_some() && !step.stranger && !credential.is_empty() {
+            let answer = step.send(client, &[], &known).await;
+            if answer.status != 401 {
+                told(&mut wrong, vec![format!("a stranger gets {}", answer.status)]);
+            }
+            told(&mut wrong, promises.check(operation, &answer));
         }
-        let takes = routes.iter().any(|r| *r.name == *step.route && r.body.is_some());
-        if takes && step.sends_json() && !step.stranger && spoilt.insert(step.route.clone()) {
+        if route.body.is_some()
+            && step.sends_json()
+            && !step.stranger
+            && spoilt.insert(step.route.clone())
+        {
             for (body, status) in SPOILT {
                 let answer = step.send_instead(client, &credential, &known, *body).await;
                 if answer.status != *status {
                     told(&mut wrong, vec![format!("answers {} to {body:?}", answer.status)]);
                 }
-                told(&mut wrong, promises.check(&step.route, &answer));
+                told(&mut wrong, promises.check(operation, &answer));
             }
         }
         let own: &[(String, String)] = if step.stranger { &[] } else { &credential };
         let answer = step.send(client, own, &known).await;
         told(&mut wrong, step.learn(&answer, &mut known));
-        told(&mut wrong, promises.check(&step.route, &answer));
+        told(&mut wrong, promises.check(operation, &answer));
         if step.status < 400 {
             walked.insert(step.route.clone());
         }
@@ -99,17 +110,11 @@ async fn walk(client: &Client, catalog: &Catalog, dialect: &str) -> Vec<String> 
     wrong
 }
 
-/// The same request without the credential: refused in the dialect's words.
-async fn refused(
-    client: &Client,
-    step: &Step,
-    known: &std::collections::BTreeMap<String, serde_json::Value>,
-    promises: &mut Promises,
-) -> Vec<String> {
-    let answer = step.send(client, &[], known).await;
-    match answer.status.as_u16() {
-        401 => promises.check(&step.route, &answer),
-        status => vec![format!("a stranger gets {status}")],
+/// What the documents call a route: of our own dialect its name, of others what the loader found.
+fn documented<'d>(dialect: &'d Dialect, route: &'d Route) -> Option<&'d str> {
+    match &dialect.documented {
+        Some(documents) => Some(&*documents.operations.get(route.documents?)?.name),
+        None => (&*dialect.name == "canonical").then_some(&*route.name),
     }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use deskbridge::dialect::embedded::{CONTRACT, Files};
+use deskbridge::mapping::merge;
+use deskbridge::syntax::{Diagnostics, Node, Sources, yaml};
 use serde_json::{Value, json};
 
 use crate::support::client::Answer;
-
-use super::script::parse;
 
 /// The documents of a dialect.
 pub(super) struct Promises {
@@ -19,16 +19,16 @@ pub(super) struct Promises {
 impl Promises {
     /// The documents beside the mapping; of our own dialect the contract.
     pub(super) fn of(dialect: &str) -> Self {
-        Self { document: document(dialect), made: HashMap::new() }
+        let document = document(&Files::embedded(), &mut Sources::default(), dialect);
+        let document = document.map(|node| node.to_json()).unwrap_or_default();
+        Self { document, made: HashMap::new() }
     }
 
-    /// What is wrong with the answer of a route.
-    pub(super) fn check(&mut self, route: &str, answer: &Answer) -> Vec<String> {
-        // A dialect without documents promises nothing.
-        if self.document.is_null() {
-            return Vec::new();
-        }
-        let Some(at) = self.operation(route) else {
+    /// What is wrong with an answer to a route whose operation has this id in the documents; what
+    /// they do not mention may be anything.
+    pub(super) fn check(&mut self, operation: Option<&str>, answer: &Answer) -> Vec<String> {
+        let Some(operation) = operation else { return Vec::new() };
+        let Some(at) = self.operation(operation) else {
             return vec!["is not in the documents".to_owned()];
         };
         let status = answer.status.as_u16();
@@ -75,10 +75,10 @@ impl Promises {
     }
 
     /// The pointer of the operation that has this id.
-    fn operation(&self, route: &str) -> Option<String> {
+    fn operation(&self, id: &str) -> Option<String> {
         for (path, item) in self.document["paths"].as_object()? {
             for (method, operation) in item.as_object()? {
-                if operation.get("operationId").and_then(Value::as_str) == Some(route) {
+                if operation.get("operationId").and_then(Value::as_str) == Some(id) {
                     let path = path.replace('~', "~0").replace('/', "~1");
                     return Some(format!("/paths/{path}/{method}"));
                 }
@@ -99,32 +99,29 @@ impl Promises {
 }
 
 /// The documents of a dialect; where it extends another, laid over those of that one.
-fn document(dialect: &str) -> Value {
-    let files = Files::embedded();
-    let read = |path: &str| files.read(path).map(|text| parse(path, &text));
+fn document(files: &Files, sources: &mut Sources, dialect: &str) -> Option<Node> {
+    let mut read = |path: &str| {
+        let text = files.read(path)?;
+        let id = sources.add(path, text.as_ref());
+        Some(
+            yaml::parse(sources, id, yaml::CONTRACT_NODES)
+                .unwrap_or_else(|p| panic!("{}", p.message)),
+        )
+    };
     if dialect == "canonical" {
-        return read(CONTRACT).unwrap();
+        return read(CONTRACT);
     }
     let own = read(&format!("{dialect}/documented.yaml"));
-    let head = read(&format!("{dialect}/dialect.yaml")).unwrap();
-    match (head.get("extends").and_then(Value::as_str), own) {
-        (Some(base), Some(own)) => laid(document(base), own),
-        (_, own) => own.unwrap_or_default(),
-    }
-}
-
-/// One document over another, member by member.
-fn laid(below: Value, above: Value) -> Value {
-    match (below, above) {
-        (below, Value::Null) => below,
-        (Value::Object(mut below), Value::Object(above)) => {
-            for (key, value) in above {
-                let under = below.remove(&key).unwrap_or_default();
-                below.insert(key, laid(under, value));
-            }
-            Value::Object(below)
+    let head = read(&format!("{dialect}/dialect.yaml"))?;
+    let below = match head.get("extends").and_then(Node::as_text) {
+        Some(base) => document(files, sources, base),
+        None => None,
+    };
+    match (below, own) {
+        (Some(below), Some(own)) => {
+            Some(merge(&below, &own, &["documented"], &mut Diagnostics::default()))
         }
-        (_, above) => above,
+        (below, own) => own.or(below),
     }
 }
 

@@ -39,16 +39,12 @@ pub(super) struct Step {
 }
 
 /// Reads any YAML of this repository.
-pub(super) fn read(path: &str) -> Value {
+fn read(path: &str) -> Value {
     let text = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
         .unwrap_or_else(|e| panic!("{path}: {e}"));
-    parse(path, &text)
-}
-
-pub(super) fn parse(path: &str, text: &str) -> Value {
     let mut sources = Sources::default();
     let id = sources.add(path, text);
-    match yaml::parse(&sources, id, yaml::CONTRACT_NODES) {
+    match yaml::parse(&sources, id, yaml::FILE_NODES) {
         Ok(node) => node.to_json(),
         Err(problem) => panic!("{path}: {}", problem.message),
     }

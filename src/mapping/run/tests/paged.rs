@@ -18,6 +18,8 @@ pub(super) fn twins() -> Program {
     p.program(made(vec![
         ("count", Emit::Count(list)),
         ("when", Emit::When(vec![(id, Test::Set), (status, Test::Unset)], Box::new(p_const()))),
+        ("empty", Emit::All(vec![(list, Test::Empty)])),
+        ("filled", Emit::All(vec![(id, Test::Filled), (status, Test::Empty)])),
         ("below", Emit::FirstOf(vec![p_value(id, below, scalars), p_const()])),
         ("page", p_value(id, within(1, None), Types::ANY)),
         ("size", p_value(status, within(100, Some(200)), Types::ANY)),
