@@ -258,6 +258,17 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// Whatever is sent, what comes out is JSON: an object, and read alike by everybody.
+        #[test]
+        fn a_form_is_an_object_or_refused(body in r#"([ani][\[\]a0-9]{0,6}(=[a0-9{}"\\%+:\[\]]{0,6})?&){0,8}"#) {
+            if let Ok(json) = urlencoded(body.as_bytes(), &guide()) {
+                let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
+                proptest::prop_assert!(value.is_object(), "{body}");
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_form_or_too_much_of_one_is_refused() {
         let deep = format!("a{}=1", "[b]".repeat(MOST_DEPTH + 1));

@@ -186,7 +186,12 @@ async fn lists_in_a_query_in_every_spelling() {
     let all = ask("").await;
     let labelled: Vec<Value> = ask("labels[]=billing&labels[]=vip").await;
     assert!(!labelled.is_empty() && labelled.len() < all.len(), "{labelled:?} of {all:?}");
-    for spelling in ["labels%5B%5D=billing&labels%5B%5D=vip", "labels[]=vip&labels[]=billing"] {
+    for spelling in [
+        "labels%5B%5D=billing&labels%5B%5D=vip",
+        "labels[]=vip&labels[]=billing",
+        "labels=billing&labels=vip",
+        "labels=billing,vip",
+    ] {
         assert_eq!(ask(spelling).await, labelled, "{spelling}");
     }
     assert!(ask("labels[]=no-such-label").await.is_empty());

@@ -20,7 +20,7 @@ impl Promises {
     /// The documents beside the mapping; of our own dialect the contract.
     pub(super) fn of(dialect: &str) -> Self {
         let document = document(&Files::embedded(), &mut Sources::default(), dialect);
-        let document = document.map(|node| node.to_json()).unwrap_or_default();
+        let document = document.unwrap_or_else(|| panic!("{dialect} has no documents")).to_json();
         Self { document, made: HashMap::new() }
     }
 
