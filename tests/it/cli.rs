@@ -121,7 +121,7 @@ fn routes_are_listed_for_people_and_for_programs() {
 fn check_passes_on_what_is_shipped_and_on_what_is_exported() {
     let (out, err) = ended(&deskbridge(&["check"]), 0);
     assert!(
-        out.starts_with("ok: 4 dialects, ") && out.ends_with("0 errors, 0 warnings\n"),
+        out.starts_with("ok: 6 dialects, ") && out.ends_with("0 errors, 0 warnings\n"),
         "{out}"
     );
     assert_eq!(err, "");

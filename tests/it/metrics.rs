@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use deskbridge::dialect::embedded::Files;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -226,7 +227,10 @@ async fn labels_hold_nothing_that_a_client_sent() {
         let found = values.get(label).cloned().unwrap_or_default();
         assert!(found.iter().all(|v| all.contains(v)), "{label}: {found:?}");
     };
-    own("dialect", &["account", "canonical", "public-inbox", "third-party", "none"]);
+    let dialects = Files::embedded();
+    let mut dialects = dialects.dialects();
+    dialects.push("none");
+    own("dialect", &dialects);
     own(
         "outcome",
         &[

@@ -6,7 +6,7 @@ use deskbridge::dialect::catalog::Catalog;
 use deskbridge::dialect::embedded::Files;
 use deskbridge::mapping::plan::Program;
 use deskbridge::mapping::run::{Faults, Scratch, reference, run};
-use deskbridge::syntax::Sources;
+use deskbridge::syntax::{Diagnostics, Sources};
 
 /// Everything that is embedded, compiled.
 pub(crate) fn catalog() -> Catalog {
@@ -23,10 +23,16 @@ pub(crate) struct Types {
     pub(crate) needs: Vec<(SchemaId, bool)>,
 }
 
-/// The file of a dialect's records.
+/// A dialect's records as they are checked: merged with what it extends, in one file.
 pub(crate) fn text(dialect: &str) -> String {
-    let path = format!("{}/mappings/{dialect}/records.yaml", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
+    let (mut sources, mut problems) = (Sources::default(), Diagnostics::default());
+    let files = Files::embedded();
+    let whole = deskbridge::dialect::load::expanded(&files, dialect, &mut sources, &mut problems);
+    assert!(!problems.has_errors(), "{}", problems.render(&sources, false));
+    let documents = whole.split("---\n").filter(|document| document.starts_with("records:"));
+    // Without the file and line at the end of each.
+    let lines = documents.flat_map(str::lines);
+    lines.map(|l| l.rsplit_once("  # ").map_or(l, |(own, _)| own).to_owned() + "\n").collect()
 }
 
 /// The types of every record of a dialect, by name.
