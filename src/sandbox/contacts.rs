@@ -253,7 +253,8 @@ pub(super) fn replace_labels(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload
 }
 
 fn labelled(row: &Row) -> Value {
-    let labels = row.document.get("labels");
+    // What a contact has none of is not stored.
+    let labels = row.document.get("labels").cloned().unwrap_or_else(|| json!([]));
     json!({"contact_id": row.id, "contact_number": row.number, "labels": labels})
 }
 

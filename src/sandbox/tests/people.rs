@@ -261,6 +261,9 @@ async fn labels_are_a_set() {
     let twice = json!({"labels": ["a", "a"]});
     let problem = bench.ask("contacts.labels.replace", &given, twice, NOOR).await.unwrap_err();
     assert_eq!(pointer_and_code(&problem), ("/labels/1", "duplicate"));
+    let none = [("contact_id", "n:3")];
+    let read = bench.ask("contacts.labels.list", &none, Value::Null, NOOR).await.unwrap();
+    assert_eq!(read["labels"], json!([]), "none, not nothing");
 }
 
 /// Of `crm-88121`, by the secrets of inboxes 1 and 7.
