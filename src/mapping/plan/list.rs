@@ -83,7 +83,7 @@ pub struct Cut {
     /// The name under which `include` asks for it.
     pub include: Box<str>,
     /// Such members in it, or in each of its elements.
-    pub inner: Vec<Cut>,
+    pub inner: Vec<Self>,
 }
 
 /// How an identity reply is cut to what was asked for.

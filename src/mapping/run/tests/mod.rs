@@ -1,5 +1,6 @@
 mod build;
 mod cases;
+mod narrowed;
 mod paged;
 mod programs;
 mod twin;

@@ -2,6 +2,7 @@
 //! test generates: `id status t items meta sub raw note messages`.
 
 use super::build::*;
+use super::narrowed::narrow;
 use crate::mapping::plan::*;
 
 const STATUS: &[(&str, &str, Option<u16>)] =
@@ -470,26 +471,6 @@ fn relation() -> Program {
     p.relations.push(relation);
     let column = |column| Emit::Column { relation: 0, column };
     p.program(made(vec![("a", column(0)), ("b", column(1)), ("c", column(2)), ("d", column(3))]))
-}
-
-fn cut(member: &str, include: &str, inner: Vec<Cut>) -> Cut {
-    Cut { member: member.into(), include: include.into(), inner }
-}
-
-fn narrow() -> Program {
-    let (mut p, doc, inputs) = Build::new();
-    let op = Narrow {
-        at: p.at(doc, ""),
-        site: p.site(doc, ""),
-        members: vec![
-            cut("meta", "open", vec![cut("a", "low", vec![])]),
-            cut("items", "closed", vec![cut("meta", "open", vec![cut("items", "x", vec![])])]),
-        ],
-        include: p.at(inputs, "items"),
-        limit: Some((p.at(inputs, "id"), 2)),
-        visibility: Some(p.at(inputs, "status")),
-    };
-    p.program(Emit::Narrow(Box::new(op)))
 }
 
 fn indexes() -> Program {

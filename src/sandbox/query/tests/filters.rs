@@ -272,7 +272,7 @@ fn fields_that_are_computed_are_found_as_they_are_shown() {
 #[derive(Clone, Debug)]
 enum Tree {
     Single(usize),
-    Joined(&'static str, Vec<Tree>),
+    Joined(&'static str, Vec<Self>),
 }
 
 impl Tree {
