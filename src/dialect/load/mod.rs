@@ -122,7 +122,7 @@ fn load(
         if !tried.contains(&name) {
             tried.push(name);
             let whole = shelf.whole(name, sources, diagnostics);
-            let mut found = Diagnostics::default();
+            let mut found = whole.merging.clone();
             loaded.extend(dialect(&whole, name, contract, &mut found));
             if whole.extends.is_some() {
                 upper.push((whole, found));
@@ -199,6 +199,7 @@ fn dialect(
             Code::UnknownEnum,
             Code::UnknownConditions,
             Code::MissingFile,
+            Code::Unused,
         ]);
     }
     diagnostics.extend(found);

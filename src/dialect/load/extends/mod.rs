@@ -35,6 +35,10 @@ pub(super) struct Whole {
     pub(super) own: BTreeSet<SourceId>,
     /// Where it says what it extends.
     pub(super) extends: Option<Span>,
+    /// A file of something below could not be read.
+    torn: bool,
+    /// What is wrong with the merge.
+    pub(super) merging: Diagnostics,
 }
 
 impl Whole {
@@ -51,10 +55,15 @@ impl Whole {
     }
 
     /// Adds what was found in the whole to what was found in others: of the parts below, what they
-    /// are not told of already.
+    /// are not told of already. Where something below is broken, that is told alone: what stands on
+    /// it cannot be judged.
     pub(super) fn tell(&self, found: Diagnostics, all: &mut Diagnostics) {
         let told: BTreeSet<SourceId> =
             all.iter().filter(|d| d.severity == Severity::Error).map(|d| d.span.source).collect();
+        if self.torn || self.folder.sources.difference(&self.own).any(|below| told.contains(below))
+        {
+            return;
+        }
         for problem in found {
             if self.own.contains(&problem.span.source) {
                 all.push(problem);
@@ -107,12 +116,15 @@ impl<'f> Shelf<'f> {
                 }
             }
         }
-        let torn = chain.iter().any(|f| f.torn || f.dialect.is_none());
+        let unread = |f: &Arc<Folder>| f.torn || f.dialect.is_none();
+        let below = chain.iter().skip(1).any(unread);
+        let torn = below || unread(&top);
         let mut folder: Option<Folder> = None;
+        let mut merging = Diagnostics::default();
         for layer in chain.into_iter().rev() {
             folder = Some(match folder {
                 None => Folder::clone(&layer),
-                Some(base) => laid(base, &layer, d),
+                Some(base) => laid(base, &layer, &mut merging),
             });
         }
         let mut folder = folder.unwrap_or_default();
@@ -120,7 +132,7 @@ impl<'f> Shelf<'f> {
         if broken {
             folder.dialect = None;
         }
-        Whole { folder, own, extends }
+        Whole { folder, own, extends, torn: below, merging }
     }
 
     /// The name of the base that a dialect names, where it can be one.
@@ -156,6 +168,7 @@ impl<'f> Shelf<'f> {
 /// of a dialect that has other problems; what is wrong with the merge itself is told.
 pub fn expanded(files: &Files, name: &str, sources: &mut Sources, d: &mut Diagnostics) -> String {
     let whole = Shelf::new(files).whole(name, sources, d);
+    d.extend(whole.merging);
     let folder = whole.folder;
     let records: Vec<&Node> = folder.records.iter().collect();
     let records = reused(&records, d);
