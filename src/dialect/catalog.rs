@@ -90,11 +90,11 @@ pub struct Listed<'c> {
 }
 
 impl Catalog {
-    /// What a request line stands for. `path` is the path of the address as it was sent, without
-    /// the query; `host` may carry a port.
+    /// What a request line stands for. `target` is path and query of the address as they were sent;
+    /// `host` may carry a port.
     #[must_use]
-    pub fn recognise(&self, host: &str, method: &str, path: &str) -> Recognition<'_> {
-        self.router.recognise(self, host, method, path)
+    pub fn recognise(&self, host: &str, method: &str, target: &str) -> Recognition<'_> {
+        self.router.recognise(self, host, method, target)
     }
 
     /// The dialect of a mount.

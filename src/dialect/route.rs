@@ -102,6 +102,8 @@ pub struct Template {
     pub text: Box<str>,
     /// Its segments.
     pub segments: Vec<Segment>,
+    /// Members of the query, name and value, without which it is another request.
+    pub query: Vec<(Box<str>, Box<str>)>,
 }
 
 impl Template {

@@ -91,6 +91,15 @@ pub async fn run(
             }
             diagnostics.extend(found);
         }
+        let own = dialect.routes.iter().filter(|r| r.origin == Origin::Own);
+        if let (true, Some(route)) = (paths.is_empty(), own.clone().next()) {
+            let message = format!("the dialect `{}` has no example at all", dialect.name);
+            diagnostics.push(
+                Diagnostic::error(Code::NoExample, route.span, message)
+                    .help("write examples/<route>.<case>.yaml, from a published answer"),
+            );
+            continue;
+        }
         for route in &dialect.routes {
             // Generated routes are shown by the contract itself, inherited ones where they are from.
             if route.origin == Origin::Own && !shown.contains(&*route.name) {
@@ -137,7 +146,8 @@ async fn one(
             return;
         }
     };
-    let recognised = catalog.recognise(&dialect.name, &example.method, request.uri().path());
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    let recognised = catalog.recognise(&dialect.name, &example.method, target);
     let (sight, documents) = match recognised {
         crate::dialect::recognise::Recognition::Route { route, .. }
             if *route.name != *example.route =>

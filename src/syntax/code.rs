@@ -86,7 +86,7 @@ codes! {
     603 BadExample "an example that cannot be run",
     604 NotAsDocumented "an answer that is not what the documents promise",
     // 07xx: leftovers
-    701 Unused "a record, enum or argument that nothing uses",
+    701 Unused "a record, table, argument or credential that nothing uses",
     // 08xx: configuration
     801 ConfigInvalid "a configuration value that cannot be used",
     802 ConfigMissing "a configuration value that must be given",

@@ -47,7 +47,8 @@ where
             .host()
             .or_else(|| head.headers.get(HOST).and_then(|h| h.to_str().ok()))
             .unwrap_or_default();
-        let claim = claim(catalog.recognise(host, head.method.as_str(), head.uri.path()));
+        let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+        let claim = claim(catalog.recognise(host, head.method.as_str(), target));
         if let Some((_, dialect)) = mounted(&catalog, &claim) {
             let route = match &claim {
                 Claim::Route(claimed) => catalog.route(claimed.route),

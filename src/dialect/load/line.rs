@@ -117,9 +117,22 @@ pub(super) fn read(node: &Node, bases: &Bases, diagnostics: &mut Diagnostics) ->
         );
         return None;
     }
+    let (path, query) = match path.split_once('?') {
+        None => (path, Vec::new()),
+        Some((path, written)) => match literals(written) {
+            Some(query) => (path, query),
+            None => {
+                diagnostics.push(
+                    bad(part(node, text, written), "this is no query of fixed members".into())
+                        .help("write it as in `?type=agent`; what clients choose stands under `query`"),
+                );
+                return None;
+            }
+        },
+    };
     let mut line = Line {
         method: known.unwrap_or("GET"),
-        template: Template { text: Box::default(), segments: Vec::new() },
+        template: Template { text: Box::default(), segments: Vec::new(), query },
         spans: Vec::new(),
     };
     let address = address.unwrap_or_default();
@@ -145,8 +158,27 @@ pub(super) fn read(node: &Node, bases: &Bases, diagnostics: &mut Diagnostics) ->
             }
         }
     }
-    line.template.text = format!("{address}{path}").into();
+    let fixed = line.template.query.iter().enumerate().map(|(index, (name, value))| {
+        format!("{}{name}={value}", if index == 0 { '?' } else { '&' })
+    });
+    line.template.text = format!("{address}{path}{}", fixed.collect::<String>()).into();
     known.map(|_| line)
+}
+
+/// `type=agent&a=b`, in the order of the names, each once.
+fn literals(query: &str) -> Option<Vec<(Box<str>, Box<str>)>> {
+    let plain = |text: &str| {
+        !text.is_empty()
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~[]".contains(&b))
+    };
+    let mut all = Vec::new();
+    for member in query.split('&') {
+        let (name, value) = member.split_once('=').filter(|(n, v)| plain(n) && plain(v))?;
+        all.push((name.into(), value.into()));
+    }
+    all.sort_unstable();
+    let twice = all.windows(2).any(|pair| matches!(pair, [a, b] if a.0 == b.0));
+    (!twice).then_some(all)
 }
 
 /// Where `piece`, a part of the node's text, stands. Quoted text begins one byte later.
@@ -168,9 +200,6 @@ fn segment(written: &str) -> Result<Segment, &'static str> {
         return match written {
             "" => Err("a path has no empty segment and no slash at its end"),
             "." | ".." => Err("`.` and `..` are no segments of an address"),
-            _ if written.contains('?') => {
-                Err("a request line has no query; name its parameters under `query`")
-            }
             _ if written.contains(['{', '}']) => {
                 Err("a parameter is a whole segment: `{name}` or `{name:int}`")
             }

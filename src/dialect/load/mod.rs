@@ -17,6 +17,7 @@ mod route;
 mod routes;
 #[cfg(test)]
 mod tests;
+mod unused;
 mod widen;
 mod yaml;
 
@@ -25,7 +26,7 @@ pub use extends::expanded;
 use std::sync::Arc;
 
 use crate::canonical::{Contract, OperationId, Tenant};
-use crate::mapping::{Library, Settings};
+use crate::mapping::{Library, Settings, reused};
 use crate::syntax::yaml::CONTRACT_NODES;
 use crate::syntax::{Code, Diagnostic, Diagnostics, Sources, Span, closest};
 
@@ -259,6 +260,13 @@ fn compile(
     if !diagnostics.has_errors() {
         library.report_unused(diagnostics);
         paging::report_unused(&paginations, diagnostics);
+        let whole = reused(&records, &mut Diagnostics::default());
+        unused::roots(&whole, diagnostics);
+        if name != CANONICAL {
+            let names: Vec<_> =
+                credentials.iter().map(|c| c.credential.name.as_ref().into()).collect();
+            unused::credentials(head.credentials, &names, &routes, diagnostics);
+        }
     }
     let records = folder
         .names("records")

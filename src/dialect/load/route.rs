@@ -13,7 +13,7 @@ use super::routes::Asked;
 use super::{Context, paging, routes, yaml};
 use crate::dialect::catalog::documents::{BODY, CALLS, REQUEST};
 use crate::dialect::route::{
-    Arity, Body, Call, Inputs, Origin, QueryParameter, Reply, ReplyBody, Route,
+    Arity, Body, Call, Inputs, Origin, QueryParameter, Reply, ReplyBody, Route, Template,
 };
 
 /// The hidden call that a credential's `guard` asks for.
@@ -89,6 +89,7 @@ pub(super) fn compile(
         (None, _) => received(&calls, &scope, cx),
     };
     let answers = answers(replies, &calls, verbatim, cx.contract);
+    let known = known_query(known, &line.template, &inputs);
     let route = Route {
         name: written.name.into(),
         number: 0,
@@ -96,7 +97,7 @@ pub(super) fn compile(
         template: line.template,
         credential,
         body,
-        query: known_query(known, &inputs),
+        query: known,
         guard: guarded.then_some(0),
         calls: compiled.into_iter().collect::<Option<_>>()?,
         replies: answers,
@@ -316,8 +317,12 @@ fn unused(name: &str, at: &Node, calls: &[Written<'_>], cx: &mut Context<'_>) {
 }
 
 /// Parameters of the query table, and those that programs read by `$query`.
-fn known_query(mut table: Vec<QueryParameter>, inputs: &Inputs) -> Vec<QueryParameter> {
-    for name in &inputs.query {
+fn known_query(
+    mut table: Vec<QueryParameter>,
+    template: &Template,
+    inputs: &Inputs,
+) -> Vec<QueryParameter> {
+    for name in template.query.iter().map(|(name, _)| name).chain(&inputs.query) {
         if !table.iter().any(|q| q.name == *name) {
             table.push(QueryParameter { name: name.clone(), arity: Arity::One });
         }

@@ -39,7 +39,7 @@ pub(super) fn read(
     let mut routes: Vec<Route> = Vec::new();
     let mut includes = Vec::new();
     let mut names: HashMap<&str, Span> = HashMap::new();
-    let mut requests: HashMap<(&str, String), Span> = HashMap::new();
+    let mut requests: HashMap<(&str, String, String), Span> = HashMap::new();
     for file in files {
         let Some(mut fields) = Fields::of(file, "routes.yaml", cx.diagnostics) else { continue };
         fields.required("routes");
@@ -61,7 +61,9 @@ pub(super) fn read(
                 continue;
             };
             let span = written.request.span;
-            if let Some(first) = requests.insert((line.method, line.template.pattern()), span) {
+            let query = format!("{:?}", line.template.query);
+            let request = (line.method, line.template.pattern(), query);
+            if let Some(first) = requests.insert(request, span) {
                 cx.diagnostics.push(
                     Diagnostic::error(
                         Code::RouteCollision,

@@ -96,7 +96,8 @@ struct Claim {
     tree: matchit::Router<Choices>,
 }
 
-/// The routes of one pattern: (method, index in the dialect).
+/// The routes of one pattern: (method, index in the dialect). Of one method, those with more fixed
+/// members of the query come first.
 type Choices = SmallVec<[(&'static str, usize); 4]>;
 
 impl std::fmt::Debug for Claim {
@@ -143,8 +144,9 @@ impl Router {
         catalog: &'c Catalog,
         host: &str,
         method: &str,
-        path: &str,
+        target: &str,
     ) -> Recognition<'c> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let Some((claim, rest)) = self.claim(without_port(host), path) else {
             return Recognition::Unclaimed;
         };
@@ -155,8 +157,14 @@ impl Router {
         let Ok(found) = claim.tree.at(if rest.is_empty() { "/" } else { rest }) else {
             return nothing(false);
         };
-        let Some(route) = claim.choose(found.value, method).and_then(|i| dialect.routes.get(i))
+        let fits = |index: usize| dialect.routes.get(index).is_some_and(|r| asks(r, query));
+        let Some(route) =
+            claim.choose(found.value, method, fits).and_then(|i| dialect.routes.get(i))
         else {
+            // The method may be right, and what the query must say missing.
+            if claim.choose(found.value, method, |_| true).is_some() {
+                return nothing(false);
+            }
             return Recognition::Method { mount, allow: claim.allow(found.value) };
         };
         match values(route, claim.prefix.len(), rest) {
@@ -191,8 +199,16 @@ impl Claim {
         rest
     }
 
-    fn choose(&self, choices: &Choices, method: &str) -> Option<usize> {
-        let of = |method: &str| choices.iter().find(|(m, _)| *m == method).map(|(_, route)| *route);
+    fn choose(
+        &self,
+        choices: &Choices,
+        method: &str,
+        fits: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
+        let of = |method: &str| {
+            let found = choices.iter().find(|(m, route)| *m == method && fits(*route));
+            found.map(|(_, route)| *route)
+        };
         match method {
             "HEAD" => of("GET"),
             "PUT" if self.put_is_patch => of("PUT").or_else(|| of("PATCH")),
@@ -222,7 +238,8 @@ fn tree(dialect: &Dialect, base: &str) -> matchit::Router<Choices> {
     let mut patterns: Vec<(String, Choices)> = Vec::new();
     for (index, route) in dialect.routes.iter().enumerate() {
         // The longest root that a template stands under is its own.
-        let own = dialect.bases.iter().filter(|b| below(&route.template.text, b));
+        let path = route.template.text.split('?').next().unwrap_or_default();
+        let own = dialect.bases.iter().filter(|b| below(path, b));
         if own.max_by_key(|b| b.len()).map(|b| &**b) != Some(base) {
             continue;
         }
@@ -234,7 +251,9 @@ fn tree(dialect: &Dialect, base: &str) -> matchit::Router<Choices> {
         }
     }
     let mut tree = matchit::Router::new();
-    for (pattern, choices) in patterns {
+    for (pattern, mut choices) in patterns {
+        let fixed = |index: usize| dialect.routes.get(index).map_or(0, |r| r.template.query.len());
+        choices.sort_by_key(|(_, index)| std::cmp::Reverse(fixed(*index)));
         // Patterns are unlike, and a parameter is always a whole segment: nothing can conflict.
         let _ = tree.insert(pattern, choices);
     }
@@ -243,6 +262,13 @@ fn tree(dialect: &Dialect, base: &str) -> matchit::Router<Choices> {
 
 fn below(path: &str, base: &str) -> bool {
     path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether a query has the fixed members that a route asks for.
+fn asks(route: &Route, query: &str) -> bool {
+    route.template.query.iter().all(|(name, value)| {
+        form_urlencoded::parse(query.as_bytes()).any(|(n, v)| n == **name && v == **value)
+    })
 }
 
 /// Where the values stand, each checked; `rest` begins at `offset` of the whole path. `None` where

@@ -189,3 +189,25 @@ proptest! {
         })?;
     }
 }
+
+#[test]
+fn fixed_members_of_the_query_tell_routes_apart() {
+    let lines =
+        ["GET /r?type=agent", "GET /r?of=a&type=agent", "GET /s?type=account", "GET /s", "POST /r"];
+    let one =
+        catalog(&[dialect("x", "/api", "{ trailing_slash: ignore }", &lines)], &[("x", "*", "")]);
+    for (method, target, expected) in [
+        ("GET", "/api/r?type=agent", "0:r0"),
+        ("GET", "/api/r/?page=2&type=%61gent", "0:r0"),
+        ("GET", "/api/r?type=agent&of=a", "0:r1"),
+        ("GET", "/api/r", "0:404"),
+        ("GET", "/api/r?type=account", "0:404"),
+        ("GET", "/api/s?type=account", "0:r2"),
+        ("GET", "/api/s?type=other", "0:r3"),
+        ("GET", "/api/s", "0:r3"),
+        ("POST", "/api/r", "0:r4"),
+        ("DELETE", "/api/r?type=agent", "0:405 GET HEAD OPTIONS POST"),
+    ] {
+        assert_eq!(told(&one, "h", method, target), expected, "{method} {target}");
+    }
+}

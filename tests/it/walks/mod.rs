@@ -31,7 +31,6 @@ fn catalog() -> Catalog {
 /// The name of the route that a request is for. Where the walk goes to a mount with a prefix, the
 /// prefix is left out first.
 fn route_of(catalog: &Catalog, dialect: &str, method: &str, path: &str) -> Option<String> {
-    let path = path.split('?').next().unwrap_or_default();
     let bases = &catalog.named(dialect)?.bases;
     let start = bases.iter().filter_map(|base| path.find(&**base)).min().unwrap_or(0);
     match catalog.recognise(dialect, method, &path[start..]) {
