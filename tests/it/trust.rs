@@ -94,3 +94,59 @@ async fn a_backend_that_finds_somebody_else_makes_nobody_somebody_else() {
     client.get(PUBLIC, NONE).await.expect(404);
     assert_eq!(desk::reads(&backend), 0);
 }
+
+#[tokio::test]
+async fn nothing_of_a_contact_reaches_somebody_elses_conversation() {
+    let (backend, _gateway, client) = set_up().await;
+    let foreign = with(desk::conversation(), "/contact_identity_id", json!("idn_other"));
+    desk::show(&backend, &foreign);
+    let writes = [
+        (Method::POST, "/toggle_typing", json!({ "typing_status": "on" })),
+        (Method::POST, "/update_last_seen", json!({})),
+        (Method::PATCH, "/messages/5008", json!({ "submitted_values": { "value": "gold" } })),
+    ];
+    for (method, path, body) in writes {
+        client.json(method, &format!("{PUBLIC}{path}"), NONE, &body).await.expect(404);
+    }
+    let asked = backend.got();
+    assert!(asked.iter().all(|got| got.method == Method::GET), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_note_cannot_be_answered_by_the_contact_it_is_about() {
+    let (backend, _gateway, client) = set_up().await;
+    for number in [5004, 5014] {
+        let path = format!("{MESSAGES}/n:{number}");
+        for method in [Method::GET, Method::PATCH] {
+            backend.tell(method, &path, 200, desk::message(number).to_string());
+        }
+        let body = json!({ "submitted_values": { "value": "gold" } });
+        let own = format!("{PUBLIC}/messages/{number}");
+        let answer = client.json(Method::PATCH, &own, NONE, &body).await.expect(404);
+        assert!(!String::from_utf8_lossy(&answer.body).contains("customer"), "{answer:?}");
+        let asked = (backend.count(&Method::GET, &path), backend.count(&Method::PATCH, &path));
+        assert_eq!(asked, (1, 0), "{number}");
+    }
+    // What was said to the contact can be.
+    let path = format!("{MESSAGES}/n:5008");
+    for method in [Method::GET, Method::PATCH] {
+        backend.tell(method, &path, 200, desk::message(5008).to_string());
+    }
+    let body = json!({ "submitted_values": { "value": "gold" } });
+    client.json(Method::PATCH, &format!("{PUBLIC}/messages/5008"), NONE, &body).await.expect(200);
+    assert_eq!(backend.count(&Method::PATCH, &path), 1);
+}
+
+#[tokio::test]
+async fn a_backend_that_answers_about_another_contact_or_inbox_is_not_believed() {
+    let (backend, _gateway, client) = set_up().await;
+    let conversation = desk::conversation();
+    let mut identity = conversation["contact_identity"].clone();
+    identity["id"] = json!("idn_other");
+    identity["contact"] = conversation["contact"].clone();
+    let path = "/v1/accounts/1/identities/idn_5Qw";
+    backend.tell(Method::GET, path, 200, identity.to_string());
+    let own = PUBLIC.split("/conversations").next().unwrap();
+    client.get(own, NONE).await.expect(404);
+    assert_eq!(backend.count(&Method::GET, path), 1);
+}
