@@ -184,7 +184,7 @@ fn a_patch_writes_what_it_names_and_keeps_the_word_it_came_in() {
         body(r#"{"status":"on-fire"}"#).unwrap_err(),
         ["status /status must be one of \"done\", \"to-do\", \"in-progress\""]
     );
-    assert_eq!(body(r#"{"status":null}"#).unwrap_err(), ["status /status is required"]);
+    assert_eq!(body(r#"{"status":null}"#).unwrap_err(), ["status /status must be text, not null"]);
 }
 
 #[test]
