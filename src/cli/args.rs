@@ -36,7 +36,7 @@ pub struct Cli {
 pub enum Command {
     /// Serve until told to stop (the default)
     Serve(Serve),
-    /// Load mappings, check them and run their examples
+    /// Load mappings, check them, prove their laws and run their examples
     Check(Check),
     /// List every route and what it stands for
     Routes(Routes),
@@ -77,11 +77,12 @@ pub struct Serve {
     pub admin: Option<String>,
 }
 
-/// Load mappings, check them and run their examples.
+/// Load mappings, check them, prove their laws and run their examples.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   deskbridge check                   the embedded mappings
   deskbridge check my-mappings       a folder laid over them
+  deskbridge check --laws --time 1m  try the laws with many more values
   deskbridge check --format json     for programs
   deskbridge check --expand account  what is checked, written out")]
 pub struct Check {
@@ -91,6 +92,18 @@ pub struct Check {
     /// Print the dialects, or this one, merged with what they extend; each line with its file
     #[arg(long, value_name = "DIALECT", num_args = 0..=1)]
     pub expand: Option<Option<String>>,
+    /// Try the laws for long, and say how many values were tried
+    #[arg(long)]
+    pub laws: bool,
+    /// Where the values begin; the same seed tries the same ones
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// How long the laws are tried, all dialects together [default: 10s]
+    #[arg(long, value_name = "TIME", requires = "laws")]
+    pub time: Option<String>,
+    /// How many values of each dialect are tried
+    #[arg(long, value_name = "N", requires = "laws")]
+    pub cases: Option<u64>,
     /// How problems are written
     #[arg(long, value_enum, default_value_t = Report::Text)]
     pub format: Report,

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::app;
 use crate::cli::args::{Check, Report};
+use crate::cli::laws::{self, Effort, Tried};
 use crate::cli::{Console, Exit};
 use crate::dialect::catalog::Catalog;
 use crate::dialect::load;
@@ -16,7 +17,8 @@ pub(super) fn run(args: &Check, console: &mut Console<'_>) -> Exit {
     if let Some(wanted) = &args.expand {
         return expand(args.dir.as_deref(), wanted.as_deref(), console);
     }
-    let report = match check(args.dir.as_deref()) {
+    let outcome = Effort::of(args).and_then(|effort| check(args.dir.as_deref(), effort));
+    let report = match outcome {
         Ok(report) => report,
         Err(message) => {
             console.complain(&format!("error: {message}\n"));
@@ -33,6 +35,7 @@ pub(super) fn run(args: &Check, console: &mut Console<'_>) -> Exit {
                 "routes": report.routes,
                 "examples": { "passed": report.examples.passed, "failed": report.examples.failed },
                 "compared": report.examples.compared,
+                "laws": laws::to_json(&report.laws, args.seed, args.laws),
                 "problems": report.diagnostics.to_json(&report.sources),
             });
             console.say(&format!("{text:#}\n"));
@@ -42,15 +45,20 @@ pub(super) fn run(args: &Check, console: &mut Console<'_>) -> Exit {
                 let text = report.diagnostics.render(&report.sources, console.colour);
                 console.complain(&format!("{text}\n\n"));
             }
+            if args.laws {
+                console.say(&laws::table(&report.laws, args.seed));
+            }
             console.say(&format!(
                 "{}: {} dialects, {} routes; {} of {} examples pass, \
-                 {} translations compared with the reference; {errors} errors, {warnings} warnings\n",
+                 {} translations compared with the reference; {} values keep the laws; \
+                 {errors} errors, {warnings} warnings\n",
                 if errors == 0 { "ok" } else { "not ok" },
                 report.dialects,
                 report.routes,
                 report.examples.passed,
                 report.examples.passed + report.examples.failed,
                 report.examples.compared,
+                laws::cases(&report.laws),
             ));
         }
     }
@@ -63,6 +71,7 @@ struct Outcome {
     dialects: usize,
     routes: usize,
     examples: Count,
+    laws: Vec<Tried>,
 }
 
 /// Prints what is checked: every document of a dialect, merged with what it extends.
@@ -97,19 +106,21 @@ fn expand(dir: Option<&Path>, wanted: Option<&str>, console: &mut Console<'_>) -
     if diagnostics.has_errors() { Exit::Problems } else { Exit::Done }
 }
 
-/// Loads everything and runs the examples; examples wait until everything loads.
-fn check(dir: Option<&Path>) -> Result<Outcome, String> {
+/// Loads everything, tries the laws and runs the examples; both wait until everything loads.
+fn check(dir: Option<&Path>, effort: Effort) -> Result<Outcome, String> {
     let files = app::files(dir).map_err(|e| e.to_string())?;
     let mut sources = Sources::default();
     let (catalog, mut diagnostics) = Catalog::load_all(&files, &mut sources);
     let mut outcome = (files.dialects().len(), 0, Count::default());
+    let mut tried = Vec::new();
     if let Some(catalog) = catalog {
         outcome.1 = catalog.routes().count();
+        tried = laws::run(&catalog, effort, &mut diagnostics);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| format!("the runtime does not start: {e}"))?;
         outcome.2 =
             runtime.block_on(examples::run(catalog, &files, &mut sources, &mut diagnostics));
     }
     let (dialects, routes, examples) = outcome;
-    Ok(Outcome { diagnostics, sources, dialects, routes, examples })
+    Ok(Outcome { diagnostics, sources, dialects, routes, examples, laws: tried })
 }

@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod console;
 mod health;
+mod laws;
 mod mappings;
 mod routes;
 mod serve;

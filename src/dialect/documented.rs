@@ -3,6 +3,7 @@
 
 use crate::canonical::contract::{SchemaId, Schemas};
 use crate::canonical::validate::{Violation, validate_published};
+use crate::mapping::law::{Json, Links, Promises, Unlike};
 
 /// The documents of one dialect.
 #[derive(Debug, Default)]
@@ -15,6 +16,8 @@ pub struct Documented {
     pub ordered: bool,
     /// Records of the mapping that say which schema they encode.
     pub records: Vec<(Box<str>, SchemaId)>,
+    /// `x-canonical`: the places that members show.
+    pub links: Links,
 }
 
 /// An operation as it is published.
@@ -115,6 +118,21 @@ impl Documented {
             }
             Some(Promise::Nothing | Promise::Other | Promise::Anything) | None => Vec::new(),
         }
+    }
+}
+
+impl Promises for Documented {
+    fn check(&self, record: &str, theirs: &[u8]) -> Vec<Violation> {
+        let schema = self.records.iter().find(|(name, _)| **name == *record);
+        schema.map(|(_, schema)| self.check(*schema, theirs)).unwrap_or_default()
+    }
+
+    fn compare(&self, record: &str, canonical: &Json, theirs: &Json, read: bool) -> Vec<Unlike> {
+        let Some((_, schema)) = self.records.iter().find(|(name, _)| **name == *record) else {
+            return Vec::new();
+        };
+        let name = self.schemas.names().find(|name| self.schemas.named(name) == Some(*schema));
+        name.map(|name| self.links.compare(name, canonical, theirs, read)).unwrap_or_default()
     }
 }
 

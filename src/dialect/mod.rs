@@ -13,6 +13,8 @@ pub mod scheme;
 
 use std::sync::Arc;
 
+use crate::mapping::Library;
+use crate::mapping::law::Promises;
 use crate::mapping::plan::Program;
 use documented::Documented;
 use envelope::Envelopes;
@@ -43,6 +45,16 @@ pub struct Dialect {
     pub records: Vec<(Box<str>, Option<Program>, Option<Program>)>,
     /// What the vendor's documents promise, where they are written down.
     pub documented: Option<Documented>,
+    /// The rules its programs were compiled from, for proving; nothing that serves reads them.
+    pub library: Library,
+}
+
+impl Dialect {
+    /// What its documents promise of its records.
+    #[must_use]
+    pub fn promises(&self) -> Option<&dyn Promises> {
+        self.documented.as_ref().map(|documented| documented as &dyn Promises)
+    }
 }
 
 /// Habits of a dialect that are not in its bodies. A closed list.

@@ -91,6 +91,12 @@ codes! {
     801 ConfigInvalid "a configuration value that cannot be used",
     802 ConfigMissing "a configuration value that must be given",
     803 SecretUnavailable "a secret that cannot be read",
+    // 09xx: the laws
+    901 NotReadBack "a value that is read back as another",
+    902 NotWrittenAgain "a value that is written again as another",
+    903 NotStable "a value that changes each time it goes there and back",
+    904 NotSound "decode makes what the contract does not allow",
+    905 NotPromised "encode writes what the documents do not promise",
 }
 
 impl fmt::Display for Code {

@@ -8,10 +8,12 @@ use deskbridge::canonical::contract::SchemaId;
 use deskbridge::canonical::validate::{validate, validate_body};
 use deskbridge::dialect::catalog::{Catalog, documents};
 use deskbridge::dialect::route::{ReplyBody, Route};
+use deskbridge::mapping::law::damage::broken;
+use deskbridge::mapping::law::generate::Generator;
+use deskbridge::mapping::law::rng::Rng;
 use deskbridge::mapping::plan::{Emit, Program};
 use deskbridge::mapping::run::Faults;
 
-use crate::support::generate::{Generator, Rng, broken};
 use crate::support::records::{Types, both, catalog, is_object, types};
 
 /// Documents for each program.
@@ -212,7 +214,7 @@ fn each_record(
     mut visit: impl FnMut(&str, &Types, Option<&Program>, Option<&Program>),
 ) {
     for dialect in catalog.dialects.iter().filter(|d| !d.records.is_empty()) {
-        let types = types(&dialect.name, &catalog.contract);
+        let types = types(dialect, &catalog.contract);
         assert_eq!(types.len(), dialect.records.len(), "{}", dialect.name);
         for (name, encode, decode) in &dialect.records {
             let (_, types) = types.iter().find(|(n, _)| **n == **name).unwrap();

@@ -24,6 +24,7 @@ mod examples; // the examples beside the embedded mappings
 mod failures; // what the backend may get wrong
 mod generated; // pages that the program writes: are they as it would write them now?
 mod interpreters; // the fast and the slow interpreter, over every shipped program
+mod laws; // what must hold of every record whatever the values are, and faults that are found
 mod manners; // HTTP as it should be, and habits of the dialects
 mod matrix; // every write against every read
 mod messages; // what one dialect writes the others show
@@ -31,11 +32,11 @@ mod metrics; // what operators see, and nothing of what clients send
 mod pages; // what pages say is there
 mod paging; // pages of lists, as each kind of client asks for them
 mod people; // contacts over `/v1`: found, made once, made one of two
+mod plants; // faults in mappings, found
 mod shutdown; // whoever was let in is answered
 mod stale; // which reads a write takes out of the cache
 mod story; // one conversation from beginning to end through three dialects
 mod tidy; // the architecture: who imports whom, file sizes, words that may not stand in the code
 mod trust; // a backend that answers about somebody else
 mod two_processes; // a gateway in front of a gateway answers as one
-mod two_way; // what is read back says the same again
 mod walks; // a client for each dialect, over every route

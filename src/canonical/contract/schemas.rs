@@ -19,7 +19,7 @@ const SCHEMA_DOCUMENTATION: [&str; 7] = [
 /// Keys of ours; they stand on a property, beside its schema.
 const PROPERTY_KEYS: [&str; 3] = ["x-include", "x-ref", "x-gateway"];
 /// The same of published documents.
-const PUBLISHED_KEYS: [&str; 2] = ["x-differs", "x-empty"];
+const PUBLISHED_KEYS: [&str; 5] = ["x-differs", "x-empty", "x-canonical", "x-null", "x-words"];
 
 impl Style {
     /// Keys that stand on a property, beside its schema.
@@ -307,7 +307,7 @@ impl<'n> Reader<'n, '_> {
         };
         skip(&mut fields, self.style);
         fields.get("type");
-        fields.word("format", &["int32", "int64"]);
+        fields.word("format", &["int32", "int64", "unix-seconds"]);
         let mut limit = |key, fallback| match fields.get(key) {
             None => fallback,
             Some(Node { value: Value::Integer(n), .. }) => *n,

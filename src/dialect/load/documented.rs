@@ -3,6 +3,7 @@
 
 use crate::canonical::contract::{Reader, Style, skip_documentation};
 use crate::dialect::documented::{Documented, Operation, Promise, Status};
+use crate::mapping::law::Links;
 use crate::syntax::yaml::Entry;
 use crate::syntax::{Code, Diagnostic, Diagnostics, Fields, Node, Span, closest};
 
@@ -49,6 +50,7 @@ pub(in crate::dialect) fn read(
 }
 
 fn file(node: &Node, diagnostics: &mut Diagnostics) -> Option<Documented> {
+    let links = Links::read(node, diagnostics);
     let mut top = Fields::of(node, "documented.yaml", diagnostics)?;
     let version = top.required("openapi");
     for key in ["info", "servers", "tags", "security", "jsonSchemaDialect"] {
@@ -84,6 +86,7 @@ fn file(node: &Node, diagnostics: &mut Diagnostics) -> Option<Documented> {
         schemas: file.reader.finish(),
         ordered,
         records: Vec::new(),
+        links,
     })
 }
 

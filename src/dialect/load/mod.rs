@@ -284,6 +284,7 @@ fn compile(
             quirks: head.quirks,
             records,
             documented,
+            library,
         },
         includes,
     })

@@ -337,7 +337,7 @@ impl Lower<'_, '_> {
 
 impl Rule {
     /// A rule that says nothing.
-    pub(super) fn plain(span: Span) -> Self {
+    pub(crate) fn plain(span: Span) -> Self {
         Self {
             span,
             source: Source::None,

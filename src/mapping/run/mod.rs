@@ -6,7 +6,7 @@
 //! [`mod@reference`] does the same slowly over trees; both are compared byte for byte.
 
 mod bind;
-mod codec;
+pub(in crate::mapping) mod codec;
 mod conditions;
 mod each;
 mod emit;

@@ -6,7 +6,6 @@ pub(crate) mod client;
 pub(crate) mod desk;
 pub(crate) mod dialects;
 pub(crate) mod gateway;
-pub(crate) mod generate;
 pub(crate) mod records;
 pub(crate) mod shipped;
 pub(crate) mod tutorial;

@@ -2,11 +2,12 @@
 
 use deskbridge::canonical::Contract;
 use deskbridge::canonical::contract::{Kind, SchemaId};
+use deskbridge::dialect::Dialect;
 use deskbridge::dialect::catalog::Catalog;
 use deskbridge::dialect::embedded::Files;
 use deskbridge::mapping::plan::Program;
 use deskbridge::mapping::run::{Faults, Scratch, reference, run};
-use deskbridge::syntax::{Diagnostics, Sources};
+use deskbridge::syntax::Sources;
 
 /// Everything that is embedded, compiled.
 pub(crate) fn catalog() -> Catalog {
@@ -15,7 +16,7 @@ pub(crate) fn catalog() -> Catalog {
     catalog.unwrap_or_else(|| panic!("{}", diagnostics.render(&sources, false)))
 }
 
-/// What the file says of a record: the types of its object and of its arguments.
+/// The types of a record's object and of its arguments.
 #[derive(Debug)]
 pub(crate) struct Types {
     pub(crate) own: SchemaId,
@@ -23,54 +24,17 @@ pub(crate) struct Types {
     pub(crate) needs: Vec<(SchemaId, bool)>,
 }
 
-/// A dialect's records as they are checked: merged with what it extends, in one file.
-pub(crate) fn text(dialect: &str) -> String {
-    let (mut sources, mut problems) = (Sources::default(), Diagnostics::default());
-    let files = Files::embedded();
-    let whole = deskbridge::dialect::load::expanded(&files, dialect, &mut sources, &mut problems);
-    assert!(!problems.has_errors(), "{}", problems.render(&sources, false));
-    let documents = whole.split("---\n").filter(|document| document.starts_with("records:"));
-    // Without the file and line at the end of each.
-    let lines = documents.flat_map(str::lines);
-    lines.map(|l| l.rsplit_once("  # ").map_or(l, |(own, _)| own).to_owned() + "\n").collect()
-}
-
 /// The types of every record of a dialect, by name.
-pub(crate) fn types(dialect: &str, contract: &Contract) -> Vec<(String, Types)> {
-    let text = text(dialect);
-    let mut found: Vec<(String, Types)> = Vec::new();
-    let mut name = "";
-    for line in text.lines() {
-        let depth = line.len() - line.trim_start().len();
-        let line = line.trim();
-        if line.starts_with('#') {
-        } else if depth == 2 {
-            name = line.trim_end_matches(':');
-        } else if let Some(of) = line.strip_prefix("canonical: ").filter(|_| depth == 4) {
-            let own = named(of, contract);
-            found.push((name.to_owned(), Types { own, needs: Vec::new() }));
-        } else if let Some(needs) = line.strip_prefix("needs: ").filter(|_| depth == 4) {
-            let types = &mut found.last_mut().expect("`canonical` stands first").1;
-            for need in needs.trim_matches(['{', '}', ' ']).split(',') {
-                let of = need.split_once(':').unwrap().1.trim();
-                let schema = named(of.trim_matches(['[', ']', ' ']), contract);
-                types.needs.push((schema, of.starts_with('[')));
-            }
-        }
-    }
-    found
-}
-
-/// `Contact`, or a member of a schema: `Delivery.status`.
-fn named(of: &str, contract: &Contract) -> SchemaId {
-    let mut steps = of.split('.');
-    let first = match steps.next().unwrap() {
-        // A plain value: any text of the contract.
-        "string" => return named("EmailAddress.address", contract),
-        name => name,
+pub(crate) fn types(dialect: &Dialect, contract: &Contract) -> Vec<(String, Types)> {
+    // A plain value: any text of the contract.
+    let address = contract.schema_named("EmailAddress").unwrap();
+    let text = contract.property(address, "address").unwrap().schema;
+    let of = |name: &str| {
+        let about = dialect.library.about(name).unwrap();
+        let needs = about.needs.iter().map(|(schema, list)| (schema.unwrap_or(text), *list));
+        Types { own: about.schema.unwrap_or(text), needs: needs.collect() }
     };
-    let schema = contract.schema_named(first).unwrap_or_else(|| panic!("no schema {first}"));
-    steps.fold(schema, |schema, name| contract.property(schema, name).unwrap().schema)
+    dialect.library.record_names().map(|name| (name.to_owned(), of(name))).collect()
 }
 
 /// Whether a schema is an object, or one of several.

@@ -1,0 +1,90 @@
+//! Awkward values: spellings, sizes and dates that go wrong somewhere.
+
+/// Every kind of text, spelled in every way; which of them a schema takes, the contract says.
+pub(super) const TEXTS: &[&str] = &[
+    r##""#1F2e3D""##,
+    r#""""#,
+    r#"" ""#,
+    r#""a""#,
+    r#""Ada Lovelace""#,
+    r#""\"\\\/\b\f\n\r\t""#,
+    r#""\u0041\u00e9\ud83d\ude00\u2028\u0000""#,
+    "\"é ü ß 漢字 \u{1F44D}\u{1F3FD} \u{2028}\u{2029}\"",
+    r#""{\"not\": [\"json\"]}""#,
+    r#""null""#,
+    r#""0""#,
+    r#""-17""#,
+    r#""17""#,
+    r#""1.10""#,
+    r#""0017""#,
+    r#""9007199254740993""#,
+    r#""cnv_7hQ2x9Lk""#,
+    r#""cnt_1""#,
+    r#""cnt_2""#,
+    r#""\u0063nt_1""#,
+    r#""n:5""#,
+    r#""n:9007199254740991""#,
+    r#""u:0f6d9c0e-1c5a-4c53-8d5e-5b8d1f1f7a10""#,
+    r#""x:zendesk:35436""#,
+    r#""chatwoot""#,
+    r#""third-party""#,
+    r#""1970-01-01T00:00:00.000Z""#,
+    r#""1969-12-31T23:59:59.999Z""#,
+    r#""2026-03-04T09:15:30.000Z""#,
+    r#""2026-03-04T09:15:30.001Z""#,
+    r#""2024-02-29T23:59:59.999Z""#,
+    r#""9999-12-31T23:59:59.999Z""#,
+    r#""2000-02-29""#,
+    r#""1999-12-31""#,
+    r#""0f6d9c0e-1c5a-4c53-8d5e-5b8d1f1f7a10""#,
+    r#""00000000-0000-0000-0000-000000000000""#,
+    r#""https://desk.example/a?b=c&d=%20#e""#,
+    r#""https:\/\/desk.example\/picture.JPEG""#,
+    r#""invoice.tar.GZ""#,
+    r#"".hidden""#,
+    r#""09:00""#,
+    r#""24:00""#,
+    r#""de""#,
+    r#""agent:7""#,
+];
+
+/// Numbers whose spelling or size is lost by whoever makes floating-point numbers of them.
+pub(super) const NUMBERS: &[&str] = &[
+    "0",
+    "1",
+    "5",
+    "6",
+    "-1",
+    "418",
+    "1.10",
+    "1.0",
+    "4.50",
+    "1e3",
+    "1E-2",
+    "-12.5e+1",
+    "52.520008",
+    "2147483648",
+    "9007199254740991",
+    "9007199254740992",
+    "9007199254740993",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "123456789012345678901234567890",
+    "0.1000000000000000055511151231257827",
+];
+
+/// Values of places that take anything.
+pub(super) const ANYTHING: &[&str] = &[
+    "[]",
+    "{}",
+    "[ ]",
+    "{ }",
+    "true",
+    "-0",
+    r#"{"b":1.10,"a":[1e3,null,{"deep":["\u00e9"]}]}"#,
+    "[9007199254740993, [[]], \"x\"]",
+];
+
+/// Members that no schema lists.
+pub(super) const EXTRAS: &[&str] =
+    &[r#""custom_1""#, r#""custom_2""#, r#""zz \"q\" \u00e9""#, r#""ключ""#, r#""""#, r#""x.y""#];
