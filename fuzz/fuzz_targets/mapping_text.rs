@@ -30,8 +30,9 @@ fuzz_target!(|text: &str| {
             walk(&sources, &node, &mut left);
             let files = [&node];
             let settings = Settings { system: "fuzz".to_owned(), ..Settings::default() };
-            let library =
+            let mut library =
                 Library::read(Arc::clone(&SHIPPED), settings, &files, &files, &mut diagnostics);
+            library.read_conditions(&files, &mut diagnostics);
             library.check(&mut diagnostics);
             library.report_unused(&mut diagnostics);
             // A text may be a contract just as well.
