@@ -177,6 +177,7 @@ impl App {
                 move || routes(&catalog.load())
             }),
             config: config.to_json(),
+            pages: Vec::new(),
         };
         let server_params = config.server.params.clone();
         Ok(Self { gateway, admin, parts, upstreams, admin_params, server_params, health, probes })

@@ -1,27 +1,35 @@
 //! The other listener: for operators and machines, on loopback by default. No stage of the request
-//! path stands before it; what it tells reaches it as values and closures.
-//!
-//! Left out: reload and events, which change something and need more than an address.
+//! path stands before it; what it tells and does reaches it as values and closures, and other rooms
+//! bring [`Page`]s of their own.
 
-mod pages;
+mod index;
+mod page;
 
 #[cfg(test)]
 mod tests;
 
 use std::convert::Infallible;
+use std::error::Error as StdError;
 use std::fmt;
 use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::future::{BoxFuture, Either};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body::Body;
 use http_body_util::Full;
 use serde_json::{Value, json};
 use tower::Service;
 
 use crate::telemetry::metrics::{Metrics, TEXT};
+
+pub use page::{Asked, Page, Reply};
+
+/// `Allow` of what is only read.
+const READ: &str = "GET, HEAD";
 
 /// What the listener tells.
 pub struct Params {
@@ -35,6 +43,8 @@ pub struct Params {
     pub routes: Box<dyn Fn() -> Value + Send + Sync>,
     /// For `/config`, secrets left out.
     pub config: Value,
+    /// What other rooms tell and do.
+    pub pages: Vec<Page>,
 }
 
 impl fmt::Debug for Params {
@@ -79,32 +89,71 @@ pub fn service(params: Params) -> Admin {
 #[derive(Clone, Debug)]
 pub struct Admin(Arc<Params>);
 
-impl<B> Service<Request<B>> for Admin {
+type Answered = Result<Response<Full<Bytes>>, Infallible>;
+
+impl<B> Service<Request<B>> for Admin
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+{
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
+    type Future = Either<Ready<Answered>, BoxFuture<'static, Answered>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let known = self.answer(request.uri().path());
+        if request.method() == Method::POST {
+            let page = self.page(request.uri().path());
+            if let Some(index) = page.filter(|index| self.act(*index).is_some()) {
+                return Either::Right(Box::pin(self.clone().post(index, request)));
+            }
+        }
+        let path = request.uri().path();
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-        let answer = match known {
-            Some(answer) if reads => answer,
-            Some(_) => Answer::refusal(StatusCode::METHOD_NOT_ALLOWED),
-            None => Answer::refusal(StatusCode::NOT_FOUND),
+        let answer = match (self.answer(path), self.page(path)) {
+            (Some(answer), _) if reads => answer,
+            (None, None) => Answer::refusal(StatusCode::NOT_FOUND),
+            (_, page) => {
+                let page = page.and_then(|index| self.0.pages.get(index));
+                let allow = page.map_or(READ, Page::allow);
+                Answer { allow: Some(allow), ..Answer::refusal(StatusCode::METHOD_NOT_ALLOWED) }
+            }
         };
-        ready(Ok(answer.response(request.method() == Method::HEAD)))
+        Either::Left(ready(Ok(answer.response(request.method() == Method::HEAD))))
     }
 }
 
 impl Admin {
+    /// Which of the pages that were brought along stands there.
+    fn page(&self, path: &str) -> Option<usize> {
+        self.0.pages.iter().position(|page| page.path == path)
+    }
+
+    fn act(&self, index: usize) -> Option<&page::Act> {
+        self.0.pages.get(index)?.act.as_ref()
+    }
+
+    async fn post<B>(self, index: usize, request: Request<B>) -> Answered
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>>,
+    {
+        let (head, body) = request.into_parts();
+        let answer = match self.act(index) {
+            Some(act) => match act.run(head.headers, body).await {
+                Ok(Reply { status, body }) => Answer { status, ..Answer::json(&body) },
+                Err(status) => Answer::refusal(status),
+            },
+            None => Answer::refusal(StatusCode::NOT_FOUND),
+        };
+        Ok(answer.response(false))
+    }
+
     fn answer(&self, path: &str) -> Option<Answer> {
         let params = &*self.0;
         Some(match path {
-            "/" => Answer::html(pages::index(&params.version)),
+            "/" => Answer::html(index::page(&params.version, &params.pages)),
             "/live" => Answer::json(&json!({ "live": true })),
             "/ready" => {
                 let found = (params.ready)();
@@ -128,9 +177,13 @@ impl Admin {
             "/routes" => Answer::json(&(params.routes)()),
             "/config" => Answer::json(&params.config),
             "/metrics" => {
-                Answer { status: StatusCode::OK, media: TEXT, body: params.metrics.text() }
+                let body = params.metrics.text();
+                Answer { status: StatusCode::OK, media: TEXT, body, allow: None }
             }
-            _ => return None,
+            _ => {
+                let page = self.page(path).and_then(|index| params.pages.get(index));
+                Answer::json(&(page?.tell.as_ref()?)())
+            }
         })
     }
 }
@@ -139,17 +192,18 @@ struct Answer {
     status: StatusCode,
     media: &'static str,
     body: String,
+    allow: Option<&'static str>,
 }
 
 impl Answer {
     fn json(value: &Value) -> Self {
         // For people who ask with curl, hence the line breaks.
         let body = format!("{value:#}\n");
-        Self { status: StatusCode::OK, media: "application/json", body }
+        Self { status: StatusCode::OK, media: "application/json", body, allow: None }
     }
 
     fn html(body: String) -> Self {
-        Self { status: StatusCode::OK, media: "text/html; charset=utf-8", body }
+        Self { status: StatusCode::OK, media: "text/html; charset=utf-8", body, allow: None }
     }
 
     fn refusal(status: StatusCode) -> Self {
@@ -167,8 +221,8 @@ impl Answer {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(http::header::CONTENT_LENGTH, length);
-        if self.status == StatusCode::METHOD_NOT_ALLOWED {
-            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        if let Some(allow) = self.allow {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
         response
     }

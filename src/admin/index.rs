@@ -1,8 +1,8 @@
 //! The page at `/`: what there is to see here.
 
-use crate::admin::Version;
+use crate::admin::{Page, Version};
 
-const PAGES: &[(&str, &str)] = &[
+const OWN: &[(&str, &str)] = &[
     ("live", "the process answers"),
     ("ready", "requests should come here, or why not"),
     ("metrics", "counters and durations, for Prometheus"),
@@ -11,10 +11,16 @@ const PAGES: &[(&str, &str)] = &[
     ("version", "what is running"),
 ];
 
-pub(super) fn index(version: &Version) -> String {
+pub(super) fn page(version: &Version, brought: &[Page]) -> String {
     let mut rows = String::new();
-    for (path, what) in PAGES {
+    for (path, what) in OWN {
         rows.push_str(&format!("<li><a href=\"/{path}\">/{path}</a>: {what}</li>\n"));
+    }
+    for Page { path, about, tell, .. } in brought {
+        rows.push_str(&match tell {
+            Some(_) => format!("<li><a href=\"{path}\">{path}</a>: {about}</li>\n"),
+            None => format!("<li>POST {path}: {about}</li>\n"),
+        });
     }
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>deskbridge</title>\n\
