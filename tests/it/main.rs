@@ -22,6 +22,7 @@ mod details; // one conversation, as the published documents show it
 mod errors; // what a client may get wrong
 mod examples; // the examples beside the embedded mappings
 mod failures; // what the backend may get wrong
+mod faulty; // the proxy that fails on purpose does what it says
 mod generated; // pages that the program writes: are they as it would write them now?
 mod interpreters; // the fast and the slow interpreter, over every shipped program
 mod laws; // what must hold of every record whatever the values are, and faults that are found

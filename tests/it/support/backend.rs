@@ -57,7 +57,8 @@ struct State {
 pub(crate) struct Gate(watch::Sender<bool>);
 
 impl Gate {
-    fn new(open: bool) -> Self {
+    /// An open or a closed one.
+    pub(crate) fn new(open: bool) -> Self {
         Self(watch::Sender::new(open))
     }
 
@@ -66,7 +67,8 @@ impl Gate {
         self.0.send_replace(true);
     }
 
-    async fn passed(&self) {
+    /// Waits until it is open.
+    pub(crate) async fn passed(&self) {
         self.0.subscribe().wait_for(|open| *open).await.unwrap();
     }
 }
