@@ -1,7 +1,9 @@
 #   docker build --build-arg DESKBRIDGE_REVISION="$(git rev-parse --short=12 HEAD)" -t deskbridge .
-#   docker run --rm -p 8080:8080 -v "$PWD/deskbridge.yaml:/etc/deskbridge/deskbridge.yaml:ro" deskbridge
+#   docker run --rm -p 8080:8080 deskbridge                                          # the sandbox
+#   docker run --rm -p 8080:8080 -v "$PWD/etc:/etc/deskbridge:ro" deskbridge         # yours
 #
-# What the configuration must say in a container, and how to try one without: deploy/README.md.
+# What the configuration must say in a container: deploy/README.md. There is no need of an engine to
+# try the steps below: tests/tools/dockerfile reads and runs them.
 
 # The same Debian as the last stage, whose C library the binary is linked against. The slim image has
 # the C compiler that SQLite and the allocator need.
@@ -24,15 +26,19 @@ COPY mappings mappings
 ARG DESKBRIDGE_REVISION=unknown
 RUN DESKBRIDGE_REVISION="$DESKBRIDGE_REVISION" cargo build --locked --profile dist --bin deskbridge
 
-# A C library and nothing else: no shell, no package manager. The user `nonroot` is 65532.
+# A C library and nothing else: no shell, no package manager.
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /build/target/dist/deskbridge /usr/local/bin/deskbridge
+# What it does when it is given nothing else: the sandbox, on all addresses of the container.
+# Whatever is mounted there takes its place.
+COPY deploy/container /etc/deskbridge
 # `deskbridge.yaml` is looked for in the working folder.
 WORKDIR /etc/deskbridge
-USER nonroot:nonroot
+# `nonroot`, as a number: orchestrators that refuse root can see that it is none.
+USER 65532:65532
 # 8080 is for clients. 8081 is metrics and health: publish it to nobody.
 EXPOSE 8080 8081
-# Asks `/ready` of the admin listener, on loopback; where that is not 8081, add `--admin`.
+# Asks `/ready` on loopback, at the port that the configuration says.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s --retries=3 \
   CMD ["/usr/local/bin/deskbridge", "health"]
 # SIGTERM drains, for up to `limits.grace` (20 s): `docker stop --time 30`.

@@ -15,7 +15,7 @@ run: ## start the gateway on the embedded sandbox
 test: ## run every test; needs nothing but Rust, make and a C compiler
 	$(CARGO) test --locked
 
-test-tools: ## checks by outside tools (promtool, openapi-spec-validator)
+test-tools: ## checks by outside tools; .ci/run says which, and how to get them
 	./tests/tools/run
 
 lint: ## format, clippy and rustdoc, warnings are errors

@@ -156,14 +156,20 @@ pub struct Translate {
 /// Ask a running gateway whether it is ready.
 #[derive(Args, Debug)]
 #[command(after_help = "Ends with 0 when it is ready and with 1 when it is not or does not answer.
+Where it listens on every address, it is asked on loopback.
 
 Examples:
   deskbridge health
+  deskbridge health --config /etc/deskbridge/deskbridge.yaml
   deskbridge health --admin 127.0.0.1:9091")]
 pub struct Health {
-    /// Its admin listener [default: DESKBRIDGE__ADMIN__LISTEN, else 127.0.0.1:8081]
+    /// Its admin listener [default: DESKBRIDGE__ADMIN__LISTEN, else what its configuration says,
+    /// else 127.0.0.1:8081]
     #[arg(long, value_name = "ADDR")]
     pub admin: Option<SocketAddr>,
+    /// Its configuration [default: deskbridge.yaml if there is one]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
 }
 
 /// Work with the mappings that are part of the program.

@@ -1,5 +1,6 @@
 //! `health [--admin ADDR]`: for container health checks, so it needs no client library and no
-//! runtime.
+//! runtime. Of the configuration it reads the one address and no secret; a file that has become
+//! unreadable says nothing, as the gateway itself may well go on with what it read before.
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use crate::cli::args::Health;
 use crate::cli::{Console, Environment, Exit};
+use crate::config::{default_file, glance};
 
 const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
 /// Shorter than the time that container runtimes usually give a check.
@@ -17,7 +19,10 @@ pub(super) fn run(args: &Health, environment: &Environment, console: &mut Consol
     let said = environment.get("DESKBRIDGE__ADMIN__LISTEN").map(|text| text.parse());
     let address = match (args.admin, said) {
         (Some(address), _) | (None, Some(Ok(address))) => address,
-        (None, None) => ADMIN,
+        (None, None) => {
+            let file = args.config.clone().or_else(default_file);
+            file.and_then(|file| glance::admin_listen(&file)).unwrap_or(ADMIN)
+        }
         (None, Some(Err(_))) => {
             console.complain("error: DESKBRIDGE__ADMIN__LISTEN is no address with a port\n");
             return Exit::Usage;

@@ -111,6 +111,17 @@ async fn health_is_what_the_admin_listener_says() {
     assert_eq!(ask(flag.clone(), "127.0.0.1:1".into()).await, ready);
     let variable = format!("0.0.0.0:{}", address.port());
     assert_eq!(ask("health".into(), variable).await, ready);
+    // Without flag and variable the file's address counts, and nothing else of the file does.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("deskbridge.yaml");
+    let listen = format!("admin: {{ listen: \"0.0.0.0:{}\" }}\nnonsense: true\n", address.port());
+    std::fs::write(&file, listen).unwrap();
+    let named = format!("health --config {}", file.display());
+    let alone = named.clone();
+    let asked = tokio::task::spawn_blocking(move || deskbridge(&alone, &[])).await.unwrap();
+    assert_eq!(asked, ready);
+    let (exit, ..) = ask(named, "127.0.0.1:1".into()).await;
+    assert_eq!(exit, Exit::Problems, "the variable lies over the file");
     status.store(503, std::sync::atomic::Ordering::SeqCst);
     let (exit, _, err) = ask(flag.clone(), "127.0.0.1:1".into()).await;
     assert!(exit == Exit::Problems && err.contains("503") && err.contains("down"), "{err}");

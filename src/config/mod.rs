@@ -9,6 +9,7 @@
 //!
 //! Only `app`, `cli` and `main` see this room: each stage has parameters of its own.
 
+pub mod glance;
 pub mod keys;
 pub mod load;
 mod raw;

@@ -1,4 +1,6 @@
-//! What `deploy/` ships is what the program reads.
+//! What `deploy/` ships is what the program reads, and its parts agree with each other.
+
+mod image;
 
 use std::fs;
 use std::path::Path;
