@@ -208,12 +208,13 @@ impl App {
         let admin_params =
             server::Params { grace: Duration::from_secs(1), ..self.server_params.clone() };
         let admin_listener = self.admin;
+        let (_admin_params, admin_params) = watch::channel(admin_params);
         let watching = tokio::spawn(async move {
             let end = async move {
                 // Ends when told, and when the sender is gone.
                 let _ = end.changed().await;
             };
-            server::serve(admin_listener, |_| admin.clone(), end, &admin_params).await
+            server::serve(admin_listener, |_| admin.clone(), end, admin_params).await
         });
         for (index, authority) in self.probes {
             tokio::spawn(probe(Arc::clone(&self.health), index, authority, ended.subscribe()));
@@ -227,8 +228,9 @@ impl App {
             health.draining.store(true, Ordering::Relaxed);
             tracing::info!("draining: no new connections, requests in flight end");
         };
+        let (_server_params, server_params) = watch::channel(self.server_params);
         let drained =
-            server::serve(self.gateway, |_| service.clone(), shutdown, &self.server_params).await;
+            server::serve(self.gateway, |_| service.clone(), shutdown, server_params).await;
         keeping.abort();
         let _ = ended.send(());
         let _ = watching.await;

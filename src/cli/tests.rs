@@ -96,8 +96,8 @@ async fn health_is_what_the_admin_listener_says() {
     };
     let serving = tokio::spawn(async move {
         let make = move |_| tower::service_fn(answer.clone());
-        let params = crate::server::Params::default();
-        crate::server::serve(listener, make, std::future::pending(), &params).await
+        let params = tokio::sync::watch::channel(crate::server::Params::default()).1;
+        crate::server::serve(listener, make, std::future::pending(), params).await
     });
     let ask = move |line: String, variable: String| async move {
         tokio::task::spawn_blocking(move || {

@@ -11,6 +11,7 @@
 
 mod connection;
 mod network;
+mod places;
 mod unread;
 mod watched;
 
@@ -22,13 +23,12 @@ use std::error::Error as StdError;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower::Service;
 
@@ -36,6 +36,7 @@ pub use network::Network;
 pub use unread::RequestBody;
 
 use connection::Connections;
+use places::Places;
 
 /// First pause after an accept that failed for want of something (files, memory); doubled up to
 /// [`LONGEST_PAUSE`], so that a full file table does not spin the listener.
@@ -79,12 +80,13 @@ pub enum Drained {
 }
 
 /// Serves until `shutdown` resolves, then stops accepting and lets requests in flight end for at
-/// most [`Params::grace`]. `make` gives each connection its service, knowing the peer.
+/// most [`Params::grace`]. `make` gives each connection its service, knowing the peer. When `params`
+/// change, the number of connections does at once, their time limits do for those that come.
 pub async fn serve<M, S, B>(
     listener: TcpListener,
     make: M,
     shutdown: impl Future<Output = ()>,
-    params: &Params,
+    mut params: watch::Receiver<Params>,
 ) -> Drained
 where
     M: Fn(SocketAddr) -> S,
@@ -96,23 +98,27 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let connections = Connections::new(params);
-    let places = Arc::new(Semaphore::new(params.max_connections));
+    let now = params.borrow_and_update().clone();
+    let mut connections = Connections::new(&now);
+    let mut places = Places::new(now.max_connections);
     let (drain, draining) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let mut pause = FIRST_PAUSE;
     tokio::pin!(shutdown);
     loop {
-        let accepting = async {
-            // Closed never: `places` lives as long as this function.
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await)
-        };
+        let place = places.take();
+        let accepting = async { (place.await, listener.accept().await) };
         let (place, accepted) = tokio::select! {
             biased;
             () = &mut shutdown => break,
             // Ended connections are reaped as we go.
             Some(_) = tasks.join_next() => continue,
+            Ok(()) = params.changed() => {
+                let now = params.borrow_and_update().clone();
+                connections = Connections::new(&now);
+                places.allow(now.max_connections);
+                continue;
+            }
             accepted = accepting => accepted,
         };
         match accepted {
@@ -142,7 +148,8 @@ where
     drop(listener);
     let _ = drain.send(true);
     let all = async { while tasks.join_next().await.is_some() {} };
-    match tokio::time::timeout(params.grace, all).await {
+    let grace = params.borrow().grace;
+    match tokio::time::timeout(grace, all).await {
         Ok(()) => Drained::Clean,
         Err(_) => {
             let left = tasks.len();

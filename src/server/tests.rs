@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -20,6 +21,11 @@ struct Served {
 }
 
 async fn served(params: Params) -> Served {
+    served_as(watch::channel(params).1).await
+}
+
+/// With parameters that may change.
+async fn served_as(params: watch::Receiver<Params>) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
@@ -44,7 +50,7 @@ async fn served(params: Params) -> Served {
     };
     let ended = tokio::spawn(async move {
         let stopped = async { drop(stopped.await) };
-        serve(listener, make, stopped, &params).await
+        serve(listener, make, stopped, params).await
     });
     Served { address, stop, ended, release, asked }
 }
@@ -219,11 +225,31 @@ async fn http2_is_served_on_the_same_port_and_drained_too() {
 }
 
 #[tokio::test]
+async fn limits_that_change_hold_for_who_comes() {
+    let params = Params { max_connections: 1, ..Params::default() };
+    let (change, params) = watch::channel(params);
+    let served = served_as(params).await;
+    let mut first = TcpStream::connect(served.address).await.unwrap();
+    first.write_all(&get("/")).await.unwrap();
+    answer(&mut first).await;
+    // Accepted by the kernel alone, until there is a place.
+    let mut second = TcpStream::connect(served.address).await.unwrap();
+    second.write_all(&get("/")).await.unwrap();
+    change.send_modify(|params| *params = Params { max_connections: 2, ..quick() });
+    answer(&mut second).await;
+    // It lives by the new limits and is cut off; the first one lives by the old ones.
+    assert_eq!(rest(&mut second).await, "");
+    first.write_all(&get("/")).await.unwrap();
+    answer(&mut first).await;
+}
+
+#[tokio::test]
 async fn a_peer_that_takes_nothing_is_cut_off() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let params = Params { grace: Duration::from_secs(10), ..quick() };
+    let (_params, params) = watch::channel(params);
     let much = Bytes::from(vec![b'x'; 64 * 1024 * 1024]);
     let make = move |_| {
         let much = much.clone();
@@ -234,7 +260,7 @@ async fn a_peer_that_takes_nothing_is_cut_off() {
     };
     let ended =
         tokio::spawn(
-            async move { serve(listener, make, async { drop(stopped.await) }, &params).await },
+            async move { serve(listener, make, async { drop(stopped.await) }, params).await },
         );
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(&get("/")).await.unwrap();
