@@ -298,9 +298,11 @@ fn backends(
                     public_url: public_url.to_owned(),
                     busy_timeout: Duration::from_secs(2),
                     queue: 256,
+                    repeatable: config.sandbox_time.is_some(),
                 };
-                let sandbox =
-                    Sandbox::open(params, Arc::clone(contract), Arc::new(jiff::Timestamp::now))?;
+                let fixed = config.sandbox_time;
+                let clock = Arc::new(move || fixed.unwrap_or_else(jiff::Timestamp::now));
+                let sandbox = Sandbox::open(params, Arc::clone(contract), clock)?;
                 health.upstreams.push((Arc::clone(&upstream.name), AtomicBool::new(true)));
                 stack::upstream(parts, &upstream.name, sandbox)
             }
@@ -363,7 +365,7 @@ async fn probe(
 fn measure(metrics: &Metrics, stats: &cache::Stats) -> Result<(), StartError> {
     #[expect(clippy::cast_precision_loss, reason = "gauges are floats; bytes below 2^53 are exact")]
     let as_gauge = |n: u64| n as f64;
-    let (bytes, entries) = (stats.clone(), stats.clone());
+    let (bytes, entries, flights) = (stats.clone(), stats.clone(), stats.clone());
     metrics.register_gauge(
         "deskbridge_cache_bytes",
         "Bytes of answers and renderings in the cache.",
@@ -372,6 +374,11 @@ fn measure(metrics: &Metrics, stats: &cache::Stats) -> Result<(), StartError> {
     metrics.register_gauge("deskbridge_cache_entries", "Answers in the cache.", move || {
         as_gauge(entries.entries())
     })?;
+    metrics.register_gauge(
+        "deskbridge_cache_flights",
+        "Questions under way that others who ask the same wait for.",
+        move || as_gauge(flights.flights() as u64),
+    )?;
     let evictions = cache::Removal::ALL
         .iter()
         .map(|cause| {

@@ -206,6 +206,12 @@ pub const KEYS: &[Key] = &[
         "The database of an upstream of kind `sandbox`.",
     ),
     key(
+        "sandbox.fixed_time",
+        "a time: `2026-06-01T09:00:00Z`",
+        Words("the system's clock"),
+        "Where the sandbox's clock stands still. The same requests then make the same answers, to the byte: names that nobody could guess follow from a number, too.",
+    ),
+    key(
         "sandbox.allow_network",
         BOOLEAN,
         Words("`false`"),

@@ -27,6 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::auth::keyring;
@@ -65,6 +66,8 @@ pub struct Config {
     pub telemetry: telemetry::Params,
     /// The sandbox's file (`sandbox.path`); `None` starts from the same data each time.
     pub sandbox_path: Option<PathBuf>,
+    /// Where the sandbox's clock stands still (`sandbox.fixed_time`).
+    pub sandbox_time: Option<Timestamp>,
     /// Where the dialects of credentials stand, in the order of `credentials`.
     credential_spans: Vec<Vec<Span>>,
     sources: Sources,

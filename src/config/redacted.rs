@@ -83,7 +83,10 @@ pub(super) fn json(config: &Config) -> Value {
             "level": config.telemetry.level.as_str().to_ascii_lowercase(),
             "server_timing": config.telemetry.server_timing,
         },
-        "sandbox": { "path": config.sandbox_path },
+        "sandbox": {
+            "path": config.sandbox_path,
+            "fixed_time": config.sandbox_time.map(|time| time.to_string()),
+        },
     })
 }
 

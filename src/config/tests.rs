@@ -108,6 +108,7 @@ fn every_key_is_read() {
     assert_eq!(config.telemetry.level, tracing::Level::DEBUG);
     assert!(config.telemetry.server_timing);
     assert_eq!(config.sandbox_path, Some(folder("good").join("trial.db")));
+    assert_eq!(config.sandbox_time.unwrap().to_string(), "2026-06-01T09:00:00Z");
     assert!(!config.sandbox_only);
 }
 

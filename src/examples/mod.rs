@@ -9,6 +9,7 @@ mod compare;
 mod file;
 mod form;
 mod promised;
+mod requests;
 mod script;
 
 use std::collections::BTreeSet;
@@ -31,6 +32,8 @@ use crate::syntax::{Code, Diagnostic, Diagnostics, Sources, Span};
 use crate::telemetry::Traced;
 use crate::telemetry::record::Record;
 use crate::translate::{self, twin};
+
+pub use requests::{Asked, requests};
 
 use file::Example;
 use script::Script;

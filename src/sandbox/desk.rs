@@ -101,6 +101,11 @@ impl<'d> Desk<'d> {
         &self.shape.contract
     }
 
+    /// Whether nothing may be left to chance.
+    pub(super) fn repeatable(&self) -> bool {
+        self.shape.repeatable
+    }
+
     /// Whether only public messages are open to the one who asks.
     pub(super) fn public_only(&self) -> bool {
         self.who.identity.is_some()

@@ -10,7 +10,7 @@ use crate::sandbox::call::{ACCOUNT, Call};
 use crate::sandbox::changes::referred;
 use crate::sandbox::desk::Desk;
 use crate::sandbox::fault::{Fault, invalid, not_found};
-use crate::sandbox::ids::IdRef;
+use crate::sandbox::ids::{self, IdRef};
 use crate::sandbox::once::once;
 use crate::sandbox::query::{Fields, Order, given, page};
 use crate::sandbox::store::{self, Row, Table};
@@ -123,13 +123,16 @@ impl Wanted {
 
     /// How the channel calls a contact: by its address there, where channels of this type have
     /// addresses. Nobody can guess any other.
-    fn source_id(&self, contact: &Row, channel: &str) -> Result<String, Fault> {
+    fn source_id(&self, desk: &Desk<'_>, contact: &Row, channel: &str) -> Result<String, Fault> {
         if let Some(source_id) = &self.source_id {
             return Ok(source_id.clone());
         }
         let member = match channel {
             "email" => "email",
             "whatsapp" | "sms" | "phone" => "phone_number",
+            _ if desk.repeatable() => {
+                return Ok(ids::uuid(store::last(desk.db, Table::Identity)?.saturating_add(1)));
+            }
             _ => return Ok(Uuid::new_v4().to_string()),
         };
         let address = contact.text(member).map(|text| text.trim_start_matches('+'));
@@ -144,7 +147,7 @@ impl Wanted {
 pub(super) fn give(desk: &Desk<'_>, contact: &Row, wanted: &Wanted) -> Result<Row, Fault> {
     let channel = wanted.inbox.document.get("channels").and_then(|all| all.pointer("/0/type"));
     let channel = channel.and_then(Value::as_str).unwrap_or("other");
-    let source_id = wanted.source_id(contact, channel)?;
+    let source_id = wanted.source_id(desk, contact, channel)?;
     let condition = "inbox_id = ?1 AND source_id = ?2";
     let known = store::one(desk.db, Table::Identity, condition, [&wanted.inbox.id, &source_id])?;
     match known {

@@ -49,7 +49,7 @@ pub(super) fn word(prefix: &str, number: i64) -> String {
     word
 }
 
-/// The UUID of the seeded conversation with a number.
+/// The UUID of the seeded conversation with a number; one that looks random for any other number.
 pub(super) fn uuid(number: i64) -> String {
     let high = mix(number.cast_unsigned());
     let low = mix(high ^ 0x5EED);

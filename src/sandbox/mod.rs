@@ -76,6 +76,9 @@ pub struct Params {
     /// How many requests may wait for the thread that writes, and as many for those that read.
     /// At least 1.
     pub queue: usize,
+    /// Names that nobody could guess follow from a number instead, so that the same requests make
+    /// the same answers.
+    pub repeatable: bool,
 }
 
 /// Tells the time.
@@ -235,7 +238,10 @@ impl Sandbox {
         }
         let files = Files::claim(params.path.as_deref())?;
         let public_url = params.public_url.trim_end_matches('/').into();
-        let shared = Shared { shape: Arc::new(Shape { contract, public_url }), clock };
+        let shared = Shared {
+            shape: Arc::new(Shape { contract, public_url, repeatable: params.repeatable }),
+            clock,
+        };
         let start = |name: &str, connections| {
             Threads::start(name, connections, params.queue, &shared)
                 .map_err(|source| OpenError::Io { path: files.path.clone(), source })

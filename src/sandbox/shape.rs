@@ -20,6 +20,8 @@ pub(super) struct Shape {
     pub(super) contract: Arc<Contract>,
     /// `http://127.0.0.1:8080`, without a slash at its end.
     pub(super) public_url: Box<str>,
+    /// Whether nothing may be left to chance.
+    pub(super) repeatable: bool,
 }
 
 impl Shape {

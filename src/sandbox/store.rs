@@ -154,6 +154,12 @@ pub(super) fn count(
     Ok(db.prepare_cached(&sql)?.query_row(values, |row| row.get(0))?)
 }
 
+/// The number of the newest resource there ever was of a kind.
+pub(super) fn last(db: &Connection, table: Table) -> Result<i64, Fault> {
+    let sql = "SELECT coalesce(max(last), 0) FROM numbers WHERE kind = ?1";
+    Ok(db.prepare_cached(sql)?.query_row([table.name()], |row| row.get(0))?)
+}
+
 /// Stores a new resource under the next number of its kind.
 pub(super) fn insert(
     db: &Connection,

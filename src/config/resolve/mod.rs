@@ -7,6 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use crate::config::load::{Input, Layer, Merged};
 use crate::config::raw::{Reading, Section, Spot};
 use crate::config::{Cache, Config, Problems, Server, UpstreamKind};
@@ -46,7 +48,7 @@ pub(super) fn resolve(
     let mappings = path(&reading, &mut block, "dir");
     block.finish();
     let sandboxed = upstreams.iter().any(|u| matches!(u.kind, UpstreamKind::Sandbox));
-    let sandbox_path = sandbox(&reading, &mut top, sandboxed, server.listen);
+    let (sandbox_path, sandbox_time) = sandbox(&reading, &mut top, sandboxed, server.listen);
     top.finish();
     let diagnostics = reading.into_diagnostics();
     let sandbox_only =
@@ -68,6 +70,7 @@ pub(super) fn resolve(
         limits,
         telemetry,
         sandbox_path,
+        sandbox_time,
         credential_spans,
         sources: places.sources,
     })
@@ -215,9 +218,10 @@ fn sandbox(
     top: &mut Section<'_, '_>,
     sandboxed: bool,
     listen: SocketAddr,
-) -> Option<PathBuf> {
+) -> (Option<PathBuf>, Option<Timestamp>) {
     let mut block = top.section("sandbox");
     let path = path(reading, &mut block, "path");
+    let time = block.parsed::<Timestamp>("fixed_time", "a time like `2026-06-01T09:00:00Z`");
     let allowed = block.boolean("allow_network").unwrap_or_default();
     block.finish();
     if sandboxed && !allowed && !listen.ip().is_loopback() {
@@ -229,5 +233,5 @@ fn sandbox(
                 .help("listen on 127.0.0.1, or set `sandbox.allow_network: true`"),
         );
     }
-    path
+    (path, time.map(|time| time.value))
 }

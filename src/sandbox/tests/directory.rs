@@ -135,3 +135,22 @@ async fn an_agent_of_some_inboxes_sees_no_other() {
     assert_eq!(inbox("n:2").await.unwrap()["name"], "Website");
     assert_eq!(inbox("n:1").await.unwrap_err().code, ProblemCode::NotFound);
 }
+
+/// Where nothing may be left to chance, the same requests make the same answers; else a name that
+/// the sandbox makes up cannot be guessed.
+#[tokio::test]
+async fn names_are_made_up_at_random_or_follow_from_a_number() {
+    let made = async |bench: &Bench| {
+        let body = json!({ "inbox_id": "n:1" });
+        let given = [("contact_id", "n:4")];
+        let made = bench.ask("identities.create", &given, body, NOOR).await.unwrap();
+        made["source_id"].as_str().unwrap().to_owned()
+    };
+    let repeatable = || Bench::with(Params { repeatable: true, ..params() });
+    let (one, two) = (repeatable(), repeatable());
+    let names = [made(&one).await, made(&one).await, made(&two).await, made(&two).await];
+    assert_eq!(names[..2], names[2..]);
+    assert_ne!(names[0], names[1]);
+    assert_eq!(names[0].len(), 36);
+    assert_ne!(made(&Bench::new()).await, made(&Bench::new()).await);
+}

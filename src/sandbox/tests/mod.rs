@@ -48,6 +48,7 @@ fn params() -> Params {
         path: None,
         public_url: "http://desk.test/".to_owned(),
         busy_timeout: Duration::ZERO,
+        repeatable: false,
         queue: 64,
     }
 }

@@ -27,6 +27,30 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
+/// Whatever a request can be sent to.
+pub(crate) trait Sends {
+    /// A request with headers and a body.
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Answer;
+}
+
+impl Sends for Client {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Answer {
+        Self::send(self, method, path, headers, body).await
+    }
+}
+
 impl Client {
     /// A client of `http://<address>`.
     pub(crate) fn new(address: impl std::fmt::Display) -> Self {

@@ -16,7 +16,7 @@ use deskbridge::dialect::recognise::Recognition;
 use deskbridge::dialect::route::Route;
 use deskbridge::syntax::Sources;
 
-use crate::support::client::Client;
+use crate::support::client::Sends;
 use crate::support::gateway::{Gateway, in_front_of};
 use promise::Promises;
 use script::Walk;
@@ -45,7 +45,7 @@ const SPOILT: &[((&str, &str), u16)] =
     &[(("application/json", "{\"a\": [1,"), 400), (("text/csv", "a;b"), 415)];
 
 /// Takes every step of a walk and says what was wrong.
-async fn walk(client: &Client, catalog: &Catalog, dialect: &str) -> Vec<String> {
+async fn walk(client: &impl Sends, catalog: &Catalog, dialect: &str) -> Vec<String> {
     let (Walk { credential, steps, mut known }, mut promises) =
         (Walk::read(dialect), Promises::of(dialect));
     let spoken = catalog.named(dialect).unwrap();
@@ -117,7 +117,8 @@ fn documented<'d>(dialect: &'d Dialect, route: &'d Route) -> Option<&'d str> {
     }
 }
 
-async fn walk_all(client: &Client) {
+/// Walks every dialect, one after the other.
+pub(crate) async fn walk_all(client: &impl Sends) {
     let catalog = catalog();
     let mut wrong = Vec::new();
     for dialect in &catalog.dialects {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use deskbridge::syntax::{Sources, yaml};
 use serde_json::Value;
 
-use crate::support::client::{Answer, Client};
+use crate::support::client::{Answer, Sends};
 
 /// A walk over one dialect.
 pub(super) struct Walk {
@@ -131,7 +131,7 @@ impl Step {
     /// Sends it, with the walk's credential unless a stranger does.
     pub(super) async fn send(
         &self,
-        client: &Client,
+        client: &impl Sends,
         credential: &[(String, String)],
         known: &BTreeMap<String, Value>,
     ) -> Answer {
@@ -154,7 +154,7 @@ impl Step {
         };
         headers.extend(credential.iter().map(|(k, v)| (k.as_str(), v.as_str())));
         headers.extend(self.headers.iter().map(|(k, v)| (k.as_str(), v.as_str())));
-        client.send(method, &path, &headers, body).await
+        client.send(method, &path, &headers, body.into()).await
     }
 
     /// Whether it sends JSON.
@@ -165,7 +165,7 @@ impl Step {
     /// Sends another body in place of its own.
     pub(super) async fn send_instead(
         &self,
-        client: &Client,
+        client: &impl Sends,
         credential: &[(String, String)],
         known: &BTreeMap<String, Value>,
         (kind, body): (&str, &'static str),
@@ -173,7 +173,7 @@ impl Step {
         let (method, path) = self.line(known);
         let mut headers = vec![("content-type", kind)];
         headers.extend(credential.iter().map(|(k, v)| (k.as_str(), v.as_str())));
-        client.send(method, &path, &headers, body).await
+        client.send(method, &path, &headers, body.into()).await
     }
 
     /// Looks at the answer and keeps of it what later steps need; what is wrong is told.

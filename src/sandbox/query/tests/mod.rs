@@ -64,8 +64,11 @@ impl Book {
         };
         let now = "2026-06-01T12:00:00.000Z".parse().unwrap();
         let call = Call { contract: &self.contract, operation, request: &request, now };
-        let shape =
-            Shape { contract: Arc::clone(&self.contract), public_url: "http://desk.test".into() };
+        let shape = Shape {
+            contract: Arc::clone(&self.contract),
+            public_url: "http://desk.test".into(),
+            repeatable: false,
+        };
         test(&Desk::new(&self.db, &shape, &call).unwrap(), &call)
     }
 }
