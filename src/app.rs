@@ -156,6 +156,8 @@ impl App {
             limit: config.limits.clone(),
             translate: Arc::new(translate::Params {
                 max_body: config.limits.max_body,
+                body_timeout: config.server.body_timeout,
+                compression: config.server.compression,
                 values: vec![("public_url".into(), format!("{public_url:?}").into())],
             }),
         };

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::Outcome;
 
-/// Most renderings kept on one payload; the oldest goes first.
+/// Most renderings kept on one payload, each with its compressed forms; the oldest goes first.
 const MOST_RENDERINGS: usize = 8;
 
 /// A canonical answer and what the cache did to get it. Refusals are errors, not responses.
@@ -33,7 +33,7 @@ pub struct Payload {
     pub media: Option<Box<str>>,
     /// The resource's revision, without quotes, where the answer is one resource.
     pub revision: Option<Revision>,
-    renderings: Mutex<Vec<(RenderingKey, Rendering)>>,
+    renderings: Mutex<Vec<Kept>>,
     rendered_bytes: AtomicUsize,
     /// What `auth::visible` needs of the root object, found once: member → its JSON text.
     pub facts: OnceLock<Vec<(Box<str>, Bytes)>>,
@@ -74,6 +74,29 @@ pub struct RenderingKey {
     pub inputs: u64,
 }
 
+/// How the bytes of a rendering may be compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// RFC 1952.
+    Gzip,
+    /// RFC 7932.
+    Brotli,
+}
+
+impl Coding {
+    /// Every coding.
+    pub const ALL: [Self; 2] = [Self::Gzip, Self::Brotli];
+
+    /// Its name in `Content-Encoding`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Brotli => "br",
+        }
+    }
+}
+
 /// A body as one dialect's client gets it.
 #[derive(Clone, Debug)]
 pub struct Rendering {
@@ -81,6 +104,22 @@ pub struct Rendering {
     pub body: Bytes,
     /// The strong validator, quotes included.
     pub etag: Bytes,
+}
+
+/// A rendering and what was made of it.
+#[derive(Debug)]
+struct Kept {
+    key: RenderingKey,
+    /// Absent where the payload's own body is what is sent.
+    plain: Option<Rendering>,
+    coded: [Option<Rendering>; Coding::ALL.len()],
+}
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        let all = self.plain.iter().chain(self.coded.iter().flatten());
+        all.map(|rendering| rendering.body.len()).sum()
+    }
 }
 
 impl Payload {
@@ -108,26 +147,93 @@ impl Payload {
     #[must_use]
     pub fn rendering(&self, key: RenderingKey) -> Option<Rendering> {
         let kept = self.renderings.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().find(|(k, _)| *k == key).map(|(_, r)| r.clone())
+        kept.iter().find(|k| k.key == key)?.plain.clone()
+    }
+
+    /// The rendering made for `key`, compressed, if it is still kept.
+    #[must_use]
+    pub fn coded(&self, key: RenderingKey, coding: Coding) -> Option<Rendering> {
+        let kept = self.renderings.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().find(|k| k.key == key)?.coded.get(coding as usize)?.clone()
     }
 
     /// Keeps a rendering, dropping the oldest beyond eight.
     pub fn keep(&self, key: RenderingKey, rendering: Rendering) {
-        let mut kept = self.renderings.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.iter().any(|(k, _)| *k == key) {
-            return;
+        self.put(key, None, rendering);
+    }
+
+    /// Keeps a rendering's compressed form beside it.
+    pub fn keep_coded(&self, key: RenderingKey, coding: Coding, rendering: Rendering) {
+        self.put(key, Some(coding), rendering);
+    }
+
+    /// Puts a rendering where there is none yet.
+    fn put(&self, key: RenderingKey, coding: Option<Coding>, rendering: Rendering) {
+        let mut all = self.renderings.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.iter().any(|k| k.key == key) {
+            if all.len() >= MOST_RENDERINGS {
+                let dropped = all.remove(0).bytes();
+                self.rendered_bytes.fetch_sub(dropped, Ordering::Relaxed);
+            }
+            all.push(Kept { key, plain: None, coded: [None, None] });
         }
-        if kept.len() >= MOST_RENDERINGS {
-            let (_, dropped) = kept.remove(0);
-            self.rendered_bytes.fetch_sub(dropped.body.len(), Ordering::Relaxed);
+        let Some(kept) = all.iter_mut().find(|k| k.key == key) else { return };
+        let place = match coding {
+            None => Some(&mut kept.plain),
+            Some(coding) => kept.coded.get_mut(coding as usize),
+        };
+        if let Some(place) = place
+            && place.is_none()
+        {
+            self.rendered_bytes.fetch_add(rendering.body.len(), Ordering::Relaxed);
+            *place = Some(rendering);
         }
-        self.rendered_bytes.fetch_add(rendering.body.len(), Ordering::Relaxed);
-        kept.push((key, rendering));
     }
 
     /// Bytes held, renderings included.
     #[must_use]
     pub fn weight(&self) -> usize {
         self.body.len() + self.rendered_bytes.load(Ordering::Relaxed) + size_of::<Self>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(route: u32) -> RenderingKey {
+        RenderingKey { catalog: 1, route, inputs: 0 }
+    }
+
+    fn rendering(bytes: usize) -> Rendering {
+        Rendering { body: vec![b'x'; bytes].into(), etag: Bytes::from_static(b"\"x\"") }
+    }
+
+    #[test]
+    fn compressed_forms_stay_beside_their_rendering_and_go_with_it() {
+        let payload = Payload::new(200, Bytes::new(), None);
+        let bare = payload.weight();
+        payload.keep(key(0), rendering(1000));
+        payload.keep_coded(key(0), Coding::Gzip, rendering(100));
+        payload.keep_coded(key(0), Coding::Brotli, rendering(80));
+        // Whoever made the same at the same time has kept nothing.
+        payload.keep_coded(key(0), Coding::Gzip, rendering(100));
+        assert_eq!(payload.weight() - bare, 1180);
+        // A body that is sent as the backend wrote it has compressed forms only.
+        payload.keep_coded(key(1), Coding::Gzip, rendering(50));
+        assert!(
+            payload.rendering(key(1)).is_none() && payload.coded(key(1), Coding::Brotli).is_none()
+        );
+        assert_eq!(payload.coded(key(1), Coding::Gzip).unwrap().body.len(), 50);
+        let (a, b) = (payload.coded(key(0), Coding::Gzip), payload.coded(key(0), Coding::Gzip));
+        assert_eq!(a.unwrap().body.as_ptr(), b.unwrap().body.as_ptr(), "shared, not copied");
+
+        for route in 2..=8 {
+            payload.keep(key(route), rendering(10));
+        }
+        assert!(
+            payload.rendering(key(0)).is_none() && payload.coded(key(0), Coding::Gzip).is_none()
+        );
+        assert_eq!(payload.weight() - bare, 50 + 70);
     }
 }

@@ -64,6 +64,12 @@ pub const KEYS: &[Key] = &[
         "Peers whose `Forwarded` and `X-Forwarded-*` are believed.",
     ),
     key(
+        "server.compression",
+        BOOLEAN,
+        Default,
+        "Whether answers over 1 KiB are compressed (gzip, br) for clients that take it.",
+    ),
+    key(
         "admin.listen",
         ADDRESS,
         Default,
@@ -160,6 +166,7 @@ pub const KEYS: &[Key] = &[
     key("limits.max_in_flight", COUNT, Default, "Most requests under way; one more is 503."),
     key("limits.max_connections", COUNT, Default, "Most connections; the next ones wait."),
     key("limits.header_timeout", TIME, Default, "To the end of a request's head."),
+    key("limits.body_timeout", TIME, Default, "Between two pieces of a request's body (408)."),
     key(
         "limits.request_timeout",
         TIME,

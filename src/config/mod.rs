@@ -83,6 +83,10 @@ pub struct Server {
     pub public_url: Option<String>,
     /// Peers whose `Forwarded` and `X-Forwarded-*` are believed. Default none.
     pub trusted_proxies: Vec<server::Network>,
+    /// Whether answers are compressed for clients that take it. Default true.
+    pub compression: bool,
+    /// How long a client may take between two pieces of a body. Default 10 s.
+    pub body_timeout: Duration,
     /// Connections, their time limits and the end.
     pub params: server::Params,
 }

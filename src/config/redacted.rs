@@ -19,6 +19,7 @@ pub(super) fn json(config: &Config) -> Value {
             "public_url": server.public_url,
             "trusted_proxies":
                 server.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "compression": server.compression,
         },
         "admin": { "listen": config.admin_listen },
         "upstreams": config.upstreams.iter().map(upstream).collect::<serde_json::Map<_, _>>(),
@@ -66,6 +67,7 @@ pub(super) fn json(config: &Config) -> Value {
             "max_in_flight": config.limits.max_in_flight,
             "max_connections": server.params.max_connections,
             "header_timeout": time(server.params.header_timeout),
+            "body_timeout": time(server.body_timeout),
             "request_timeout": time(config.limits.request_timeout),
             "idle_timeout": time(server.params.idle_timeout),
             "grace": time(server.params.grace),

@@ -1,7 +1,9 @@
-//! Reading a client's body: bounded, of an accepted kind.
+//! Reading a client's body: bounded in bytes and time, of an accepted kind.
+
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -10,11 +12,11 @@ use crate::canonical::{Problem, ProblemCode};
 use crate::error::Error;
 use crate::json::{self, scan::Limits};
 
-/// Reads the whole body.
+/// Reads the whole body, each piece of which may take `patience`.
 ///
 /// # Errors
-/// 413 when it is longer than `most` bytes, 400 when it breaks off.
-pub async fn read<B>(body: B, most: u64) -> Result<Bytes, Error>
+/// 413 when it is longer than `most` bytes, 400 when it breaks off, 408 when it stops coming.
+pub async fn read<B>(body: B, most: u64, patience: Duration) -> Result<Bytes, Error>
 where
     B: Body<Data = Bytes>,
     B::Error: std::fmt::Display,
@@ -25,7 +27,13 @@ where
     let mut body = std::pin::pin!(body);
     let mut first: Option<Bytes> = None;
     let mut joined = BytesMut::new();
-    while let Some(frame) = body.as_mut().frame().await {
+    loop {
+        let coming = tokio::time::timeout(patience, body.as_mut().frame()).await;
+        let frame = coming.map_err(|_elapsed| {
+            Problem::new(ProblemCode::RequestTimeout)
+                .detail(format!("Nothing of the body came for {} s", patience.as_secs_f32()))
+        })?;
+        let Some(frame) = frame else { break };
         let frame = frame.map_err(|e| {
             Error::from(Problem::new(ProblemCode::BadRequest).detail("The body broke off"))
                 .within(e.to_string())
@@ -84,19 +92,14 @@ pub enum Kind {
     Multipart(String),
 }
 
-/// How a body of these headers is written: JSON, or where `forms` are accepted one of those; plain
-/// and in UTF-8.
+/// How a body of these headers is written: JSON, or where `forms` are accepted one of those; in
+/// UTF-8.
 ///
 /// # Errors
-/// 415 for any other kind or coding. A missing `Content-Type` is read as JSON.
+/// 415 for any other kind. A missing `Content-Type` is read as JSON.
 pub fn accept(headers: &HeaderMap, forms: bool) -> Result<Kind, Error> {
     let refuse =
         |detail: String| Err(Problem::new(ProblemCode::UnsupportedMediaType).detail(detail).into());
-    if let Some(coding) = headers.get(CONTENT_ENCODING)
-        && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
-    {
-        return refuse("Compressed bodies are not accepted here".to_owned());
-    }
     let Some(kind) = headers.get(CONTENT_TYPE).map(HeaderValue::to_str) else {
         return Ok(Kind::Json);
     };
@@ -137,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_json_is_accepted() {
+    fn only_json_is_accepted() {
         for kind in
             ["application/json", "Application/JSON; charset=UTF-8", "application/merge-patch+json"]
         {
@@ -153,9 +156,6 @@ mod tests {
             let problem = accept(&headers(kind), false).unwrap_err().into_problem();
             assert_eq!(problem.code, ProblemCode::UnsupportedMediaType, "{kind}");
         }
-        let mut coded = headers("application/json");
-        coded.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        assert!(accept(&coded, true).is_err());
         assert!(accept(&HeaderMap::new(), false).is_ok());
     }
 
@@ -195,6 +195,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_past_the_bound_is_refused_however_it_arrives() {
+        const LONG: Duration = Duration::from_secs(1);
         let frames = |sizes: &[usize]| {
             let frames: Vec<_> = sizes
                 .iter()
@@ -204,10 +205,28 @@ mod tests {
                 .collect();
             http_body_util::StreamBody::new(futures_util::stream::iter(frames))
         };
-        assert_eq!(read(frames(&[4, 4, 2]), 10).await.unwrap().len(), 10);
-        let problem = read(frames(&[4, 4, 3]), 10).await.unwrap_err().into_problem();
+        assert_eq!(read(frames(&[4, 4, 2]), 10, LONG).await.unwrap().len(), 10);
+        let problem = read(frames(&[4, 4, 3]), 10, LONG).await.unwrap_err().into_problem();
         assert_eq!(problem.code, ProblemCode::PayloadTooLarge);
         let whole = http_body_util::Full::new(Bytes::from(vec![0; 11]));
-        assert!(read(whole, 10).await.is_err());
+        assert!(read(whole, 10, LONG).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stops_coming_is_not_waited_for() {
+        let piece = |n: u64| async move {
+            // Each in time, all together not.
+            tokio::time::sleep(Duration::from_secs(n)).await;
+            Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from_static(b"x")))
+        };
+        let body = |pauses: [u64; 3]| {
+            let pieces = futures_util::stream::iter(pauses);
+            http_body_util::StreamBody::new(futures_util::StreamExt::then(pieces, piece))
+        };
+        let patience = Duration::from_secs(10);
+        let all = read(std::pin::pin!(body([9, 9, 9])), 10, patience).await;
+        assert_eq!(all.unwrap(), "xxx");
+        let problem = read(std::pin::pin!(body([9, 11, 0])), 10, patience).await;
+        assert_eq!(problem.unwrap_err().into_problem().code, ProblemCode::RequestTimeout);
     }
 }

@@ -112,7 +112,9 @@ fn mark(answer: &mut Answer, allowed: &Allowed) {
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, expose.clone());
     }
     if allowed.origin.as_bytes() != b"*" {
-        headers.append(VARY, HeaderValue::from_static("Origin"));
+        let both = headers.contains_key(VARY);
+        let words = if both { "Accept-Encoding, Origin" } else { "Origin" };
+        headers.insert(VARY, HeaderValue::from_static(words));
     }
 }
 

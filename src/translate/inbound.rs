@@ -18,7 +18,7 @@ use super::calls::{self, Canonical, Job};
 use super::inputs::{self, Values};
 use super::render::{self, Asked};
 use super::scratch::{Buffer, translate};
-use super::{Answer, Params, body, form, multipart, problems};
+use super::{Answer, Params, body, coding, form, inflate, multipart, problems};
 
 /// The layer over a canonical service. Its future has no box around it, so what only some routes
 /// need is boxed further in.
@@ -58,7 +58,8 @@ where
     if call.route().is_none() {
         return Err(no_route(&call));
     }
-    let Call { head, body, catalog, claim, record, .. } = call;
+    let Call { mut head, body, catalog, claim, record, .. } = call;
+    coding::plain_tags(&mut head.headers);
     let Some((mount, dialect)) = crate::call::mounted(&catalog, &claim) else {
         return Err(ProblemCode::NotFound.into());
     };
@@ -95,7 +96,7 @@ where
     let sent;
     if let Some(plan) = &route.body {
         let habit = dialect.quirks.empty_body_as_object;
-        let receiving = receive(&head.headers, body, plan, habit, params.max_body);
+        let receiving = receive(&head.headers, body, plan, habit, &params);
         // Boxed: most requests are reads.
         if let Some(received) = Box::pin(receiving).await? {
             let received = body::unwrapped(received, &dialect.quirks.nested_under);
@@ -113,11 +114,15 @@ where
     record.arrived();
     let results = calls::make(job, &route.calls, Some(route), &canonical).await?;
     let reply = render::choose(job, route, &results)?;
-    let rendered = render::body(job, route, reply, &results, render::carries_revision(dialect))?;
+    let wanted = if params.compression { coding::wanted(&head.headers) } else { None };
+    let revision = render::carries_revision(dialect);
+    let rendered = render::body(job, route, reply, &results, revision, wanted)?;
     if let Some(outcome) = render::outcome(&results) {
         record.cache(outcome);
     }
     let asked = Asked { method: &head.method, headers: &head.headers };
+    let mut rendered = coding::apply(asked, rendered, wanted).await;
+    rendered.varies &= params.compression;
     render::answer(asked, reply, rendered, &results)
 }
 
@@ -145,16 +150,20 @@ async fn receive<B>(
     body: B,
     plan: &Plan,
     empty_as_object: bool,
-    most: u64,
+    params: &Params,
 ) -> Result<Option<Bytes>, Error>
 where
     B: Body<Data = Bytes, Error: std::fmt::Display>,
 {
-    let mut kind = Kind::Json;
+    let (mut kind, mut gzip) = (Kind::Json, false);
     if !body.is_end_stream() {
         kind = body::accept(headers, plan.form.is_some())?;
+        gzip = inflate::is_gzip(headers)?;
     }
-    let received = body::read(body, most).await?;
+    let mut received = body::read(body, params.max_body, params.body_timeout).await?;
+    if gzip && !received.is_empty() {
+        received = inflate::inflate(received, params.max_body).await?;
+    }
     if !received.is_empty() {
         return match (kind, &plan.form) {
             (Kind::Form, Some(guide)) => form::urlencoded(&received, guide).map(Some),

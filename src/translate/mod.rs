@@ -13,10 +13,12 @@
 pub mod body;
 pub mod cache_status;
 pub mod calls;
+pub mod coding;
 pub mod cors;
 pub mod credentials;
 pub mod form;
 pub mod inbound;
+pub mod inflate;
 pub mod inputs;
 pub mod multipart;
 mod pages;
@@ -27,18 +29,29 @@ pub mod rescue;
 pub mod scratch;
 pub mod twin;
 
+use std::time::Duration;
+
 /// What the seam needs to know of the configuration.
 #[derive(Clone, Debug)]
 pub struct Params {
     /// Largest body of a client in bytes; a longer one is 413.
     pub max_body: u64,
+    /// How long a client may take between two pieces of a body; after that it is 408.
+    pub body_timeout: Duration,
+    /// Whether answers are compressed for clients that take it.
+    pub compression: bool,
     /// Values that mapping files read as `$config.<name>`: name and JSON text.
     pub values: Vec<(Box<str>, Box<str>)>,
 }
 
 impl Default for Params {
     fn default() -> Self {
-        Self { max_body: 1 << 20, values: Vec::new() }
+        Self {
+            max_body: 1 << 20,
+            body_timeout: Duration::from_secs(10),
+            compression: true,
+            values: Vec::new(),
+        }
     }
 }
 

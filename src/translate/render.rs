@@ -5,11 +5,14 @@ use std::hash::BuildHasher as _;
 use std::sync::{Arc, LazyLock};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH};
+use http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH,
+    VARY,
+};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::Full;
 
-use crate::canonical::payload::{Rendering, RenderingKey};
+use crate::canonical::payload::{Coding, Payload, Rendering, RenderingKey};
 use crate::canonical::{Outcome, ProblemCode, Response};
 use crate::dialect::route::{Reply, ReplyBody, Route};
 use crate::error::Error;
@@ -18,6 +21,7 @@ use crate::telemetry::record::MappingEvent;
 use super::Answer;
 use super::cache_status::{self, CACHE_STATUS};
 use super::calls::{Job, Results, documents};
+use super::coding::LEAST_COMPRESSED;
 use super::problems;
 use super::scratch::{translate, translate_seen};
 
@@ -42,7 +46,8 @@ pub fn choose<'r>(job: Job<'_>, route: &'r Route, results: &Results) -> Result<&
 }
 
 /// The body of a reply, from the entry's renderings where it may be kept there. `revision` makes
-/// the resource's revision its validator.
+/// the resource's revision its validator. Where the rendering is kept compressed as `wanted`, it is
+/// that one.
 ///
 /// # Errors
 /// What was wrong with the backend's answers.
@@ -52,42 +57,61 @@ pub fn body(
     reply: &Reply,
     results: &Results,
     revision: bool,
+    wanted: Option<Coding>,
 ) -> Result<Rendered, Error> {
+    let key = || RenderingKey {
+        catalog: job.catalog.number,
+        route: route.number,
+        inputs: INPUTS.hash_one(job.inputs),
+    };
     let program = match &reply.body {
         ReplyBody::Empty => return Ok(Rendered::plain(Bytes::new(), JSON.into())),
         ReplyBody::Constant(bytes, media) => {
             return Ok(Rendered::plain(Bytes::copy_from_slice(bytes), (*media).into()));
         }
         ReplyBody::Verbatim => {
-            let payload = results.iter().flatten().next_back().map(|r| &r.payload);
-            let payload = payload.ok_or(ProblemCode::Internal)?;
-            let media = payload.media.clone().unwrap_or_else(|| JSON.into());
-            return Ok(Rendered::plain(payload.body.clone(), media));
+            let answer = results.iter().flatten().next_back().ok_or(ProblemCode::Internal)?;
+            let payload = &answer.payload;
+            if let Some(media) = &payload.media {
+                // An attachment: whoever made it has compressed what can be.
+                return Ok(Rendered {
+                    varies: false,
+                    ..Rendered::plain(payload.body.clone(), media.clone())
+                });
+            }
+            let home = held(answer.outcome).then(|| (Arc::clone(payload), key()));
+            if let (Some(coding), Some((payload, key))) = (wanted, &home)
+                && let Some(kept) = payload.coded(*key, coding)
+            {
+                return Ok(Rendered::coded(kept, coding));
+            }
+            return Ok(Rendered { home, ..Rendered::plain(payload.body.clone(), JSON.into()) });
         }
         ReplyBody::Program(program) => program,
     };
     let last = results.last().and_then(Option::as_ref);
     // What the cache does not hold is gone with this answer, and a rendering with it.
     let sole = last.filter(|response| reply.keepable && held(response.outcome));
-    let key = sole.map(|_| RenderingKey {
-        catalog: job.catalog.number,
-        route: route.number,
-        inputs: INPUTS.hash_one(job.inputs),
-    });
-    if let (Some(response), Some(key)) = (sole, key)
-        && let Some(kept) = response.payload.rendering(key)
-    {
-        return Ok(Rendered { body: kept.body, etag: Some(kept.etag), media: None });
+    let home = sole.map(|response| (Arc::clone(&response.payload), key()));
+    if let Some((payload, key)) = &home {
+        if let Some(coding) = wanted
+            && let Some(kept) = payload.coded(*key, coding)
+        {
+            return Ok(Rendered::coded(kept, coding));
+        }
+        if let Some(kept) = payload.rendering(*key) {
+            return Ok(Rendered { home, ..Rendered::json(kept) });
+        }
     }
     let own = last.filter(|_| revision).and_then(|response| response.payload.revision.as_deref());
     let made = |out: &[u8], hidden| (seal(out, own), hidden);
     let (rendering, hidden) = translate_seen(program, &documents(job, results), job.record, made)
         .map_err(|faults| problems::unreadable(&faults))?;
     unseen(job, route, hidden);
-    if let (Some(response), Some(key)) = (sole, key) {
-        response.payload.keep(key, rendering.clone());
+    if let Some((payload, key)) = &home {
+        payload.keep(*key, rendering.clone());
     }
-    Ok(Rendered { body: rendering.body, etag: Some(rendering.etag), media: None })
+    Ok(Rendered { home, ..Rendered::json(rendering) })
 }
 
 /// Whether the answer is in the cache.
@@ -135,16 +159,46 @@ pub struct Rendered {
     pub etag: Option<Bytes>,
     /// Its media type, where it is not JSON.
     pub media: Option<Box<str>>,
+    /// How it is compressed.
+    pub coding: Option<Coding>,
+    /// Whether it would be another one for a client that takes other codings.
+    pub varies: bool,
+    /// Where it is kept, and by which name: a compressed form belongs there too.
+    pub home: Option<(Arc<Payload>, RenderingKey)>,
 }
 
 impl Rendered {
+    fn json(rendering: Rendering) -> Self {
+        Self {
+            varies: rendering.body.len() > LEAST_COMPRESSED,
+            body: rendering.body,
+            etag: Some(rendering.etag),
+            media: None,
+            coding: None,
+            home: None,
+        }
+    }
+
+    /// What was compressed before.
+    fn coded(kept: Rendering, coding: Coding) -> Self {
+        Self { coding: Some(coding), varies: true, ..Self::json(kept) }
+    }
+
     fn plain(body: Bytes, media: Box<str>) -> Self {
         let etag = (!body.is_empty()).then(|| {
             let mut etag = BytesMut::with_capacity(34);
             validator(&body, &mut etag);
             etag.freeze()
         });
-        Self { body, etag, media: (&*media != JSON).then_some(media) }
+        let text = &*media == JSON || media.starts_with("text/") || media.ends_with("+json");
+        Self {
+            varies: text && body.len() > LEAST_COMPRESSED,
+            body,
+            etag,
+            media: (&*media != JSON).then_some(media),
+            coding: None,
+            home: None,
+        }
     }
 }
 
@@ -177,7 +231,8 @@ pub fn answer(
     let outcome = outcome(results);
     let read = asked.method == Method::GET || asked.method == Method::HEAD;
     let etag = rendered.etag.and_then(|etag| HeaderValue::from_maybe_shared(etag).ok());
-    let unchanged = read && etag.as_ref().is_some_and(|etag| matches(asked.headers, etag));
+    let unchanged =
+        read && etag.as_ref().is_some_and(|etag| matches(asked.headers, etag.as_bytes()));
     let head = asked.method == Method::HEAD;
     let length = rendered.body.len();
     let mut answer =
@@ -197,6 +252,9 @@ pub fn answer(
                 .unwrap_or(HeaderValue::from_static("application/octet-stream")),
         };
         headers.insert(CONTENT_TYPE, media);
+        if let Some(coding) = rendered.coding {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.word()));
+        }
         if head {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
@@ -209,6 +267,9 @@ pub fn answer(
             );
         };
         headers.insert(name, value);
+    }
+    if rendered.varies {
+        headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
     }
     if read {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
@@ -237,11 +298,10 @@ pub fn outcome(results: &Results) -> Option<Outcome> {
 }
 
 /// `If-None-Match` (RFC 9110, 13.1.2): weak comparison, any of a list, or `*`.
-fn matches(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+pub(super) fn matches(headers: &HeaderMap, etag: &[u8]) -> bool {
     headers.get_all(IF_NONE_MATCH).iter().any(|value| {
         value.as_bytes().split(|b| *b == b',').map(<[u8]>::trim_ascii).any(|candidate| {
-            candidate == b"*"
-                || candidate.strip_prefix(b"W/").unwrap_or(candidate) == etag.as_bytes()
+            candidate == b"*" || candidate.strip_prefix(b"W/").unwrap_or(candidate) == etag
         })
     })
 }

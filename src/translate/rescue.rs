@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::CatchUnwind;
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, StatusCode};
 use http_body_util::Full;
 use pin_project_lite::pin_project;
@@ -25,6 +25,7 @@ use crate::error::{Blame, Error};
 use crate::telemetry::record::Record;
 
 use super::cache_status::{self, CACHE_STATUS};
+use super::inflate::CODING;
 use super::scratch::translate;
 use super::{Answer, problems};
 use crate::call::Call;
@@ -129,6 +130,10 @@ impl Caller {
         }
         if let Some(seconds) = problem.retry_after_s {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if problem.cause == Some(CODING) {
+            // RFC 9110, 12.5.3: in an answer it says what a request may have.
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         }
         if !problem.allow.is_empty()
             && let Ok(methods) = HeaderValue::from_str(&problem.allow.join(", "))

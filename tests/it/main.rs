@@ -14,6 +14,7 @@ mod support;
 
 mod cache; // one entry for every dialect, nothing old, nothing of somebody else's
 mod cli; // every command of the shipped binary
+mod compression; // codings of answers and of requests
 mod contract_is_data; // a field and an operation are added without Rust
 mod contributing; // what CONTRIBUTING.md promises, done
 mod conversations; // conversations over `/v1`: opened, changed, listed, found, seen and gone

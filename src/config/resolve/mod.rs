@@ -6,6 +6,7 @@ mod clients;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -23,6 +24,7 @@ use clients::{credentials, mounts};
 const ADDRESS: &str = "an address and a port, like `127.0.0.1:8080`";
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// An answer of a conversation may be hundreds of kilobytes; the cache must hold some.
 const LEAST_CACHE: u64 = 1 << 20;
 
@@ -42,7 +44,7 @@ pub(super) fn resolve(
     let mut server = server(&reading, &mut top);
     let admin_listen = admin(&reading, &mut top, &server);
     let cache = cache(&mut top);
-    let limits = limits(&mut top, &mut server.params);
+    let limits = limits(&mut top, &mut server);
     let telemetry = telemetry(&mut top);
     let mut block = top.section("mappings");
     let mappings = path(&reading, &mut block, "dir");
@@ -101,6 +103,7 @@ fn server(reading: &Reading<'_>, top: &mut Section<'_, '_>) -> Server {
     let listen = block.parsed::<SocketAddr>("listen", ADDRESS);
     let public_url = block.text("public_url");
     let proxies = block.texts("trusted_proxies").unwrap_or_default();
+    let compression = block.boolean("compression").unwrap_or(true);
     block.finish();
     if let Some(listen) = listen.as_ref().filter(|listen| listen.value.ip().is_unspecified())
         && public_url.is_none()
@@ -123,6 +126,8 @@ fn server(reading: &Reading<'_>, top: &mut Section<'_, '_>) -> Server {
         listen: listen.map_or(LISTEN, |listen| listen.value),
         public_url: public_url.and_then(|url| http_url(reading, "public_url", &url, false)),
         trusted_proxies,
+        compression,
+        body_timeout: BODY_TIMEOUT,
         params: server::Params::default(),
     }
 }
@@ -151,7 +156,8 @@ fn cache(top: &mut Section<'_, '_>) -> Cache {
     cache
 }
 
-fn limits(top: &mut Section<'_, '_>, server: &mut server::Params) -> limit::Params {
+fn limits(top: &mut Section<'_, '_>, server: &mut Server) -> limit::Params {
+    let Server { params: server, body_timeout, .. } = server;
     let mut block = top.section("limits");
     let mut limits = limit::Params::default();
     let small = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
@@ -167,6 +173,7 @@ fn limits(top: &mut Section<'_, '_>, server: &mut server::Params) -> limit::Para
     }
     for (key, limit) in [
         ("header_timeout", &mut server.header_timeout),
+        ("body_timeout", body_timeout),
         ("idle_timeout", &mut server.idle_timeout),
         ("grace", &mut server.grace),
         ("request_timeout", &mut limits.request_timeout),
