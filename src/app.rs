@@ -161,7 +161,8 @@ impl App {
                 values: vec![("public_url".into(), format!("{public_url:?}").into())],
             }),
         };
-        let (upstreams, health, probes) = backends(config, &parts, &contract, &public_url)?;
+        let Backends { upstreams, health, probes, remotes } =
+            backends(config, &parts, &contract, &public_url)?;
         let health = Arc::new(health);
         let admin_params = admin::Params {
             metrics,
@@ -178,6 +179,7 @@ impl App {
                 let catalog = Arc::clone(&parts.catalog);
                 move || routes(&catalog.load())
             }),
+            upstreams: Box::new(move || remotes.iter().map(Remote::status).collect()),
             config: config.to_json(),
             pages: Vec::new(),
         };
@@ -281,7 +283,13 @@ fn mounts(config: &Config, files: &Files) -> Vec<MountSpec> {
     }
 }
 
-type Backends = (Upstreams, Health, Vec<(usize, String)>);
+struct Backends {
+    upstreams: Upstreams,
+    health: Health,
+    /// What of `health` is tried, and where.
+    probes: Vec<(usize, String)>,
+    remotes: Vec<Remote>,
+}
 
 fn backends(
     config: &Config,
@@ -292,6 +300,7 @@ fn backends(
     let mut made = Vec::new();
     let mut health = Health::default();
     let mut probes = Vec::new();
+    let mut remotes = Vec::new();
     for upstream in &config.upstreams {
         made.push(match &upstream.kind {
             UpstreamKind::Sandbox => {
@@ -317,12 +326,15 @@ fn backends(
                     connect_timeout: canonical.connect_timeout,
                     max_answer_bytes: usize::try_from(canonical.max_answer).unwrap_or(usize::MAX),
                     pool_idle: canonical.pool_idle,
+                    resilience: config.resilience.clone(),
+                    signals: stack::signals(parts, &upstream.name),
                 };
                 let remote = Remote::new(&params, contract).map_err(|source| {
                     StartError::Upstream { name: Arc::clone(&upstream.name), source }
                 })?;
                 probes.extend(authority(&canonical.url).map(|a| (health.upstreams.len(), a)));
                 health.upstreams.push((Arc::clone(&upstream.name), AtomicBool::new(true)));
+                remotes.push(remote.clone());
                 stack::upstream(parts, &upstream.name, remote.service())
             }
         });
@@ -332,7 +344,7 @@ fn backends(
         .iter()
         .filter_map(|(tenant, index)| Some((tenant.clone(), made.get(*index)?.clone())))
         .collect();
-    Ok((Upstreams::new(by_tenant), health, probes))
+    Ok(Backends { upstreams: Upstreams::new(by_tenant), health, probes, remotes })
 }
 
 /// Host and port of a backend's address.

@@ -16,6 +16,15 @@ pub enum Blame {
     Upstream,
 }
 
+/// What the backend's end of the wire did, for `Proxy-Status` (RFC 9209).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hop {
+    /// There was no whole answer: a type of error that the standard lists.
+    Error(&'static str),
+    /// It answered with this status.
+    Status(u16),
+}
+
 /// What went wrong. One type for every layer: `Box<dyn Error>` as a service's error does not
 /// compile once the service is spawned.
 #[derive(Debug)]
@@ -27,6 +36,7 @@ struct Inner {
     source: Option<Box<dyn StdError + Send + Sync>>,
     /// For the log only; never leaves the process.
     context: Option<String>,
+    hop: Option<Hop>,
 }
 
 impl Error {
@@ -62,6 +72,19 @@ impl Error {
         self
     }
 
+    /// Adds what happened on the way to the backend.
+    #[must_use]
+    pub fn hop(mut self, hop: Hop) -> Self {
+        self.0.hop = Some(hop);
+        self
+    }
+
+    /// What happened on the way to the backend, where one was asked.
+    #[must_use]
+    pub fn known_hop(&self) -> Option<Hop> {
+        self.0.hop
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub fn blame(&self) -> Blame {
@@ -81,7 +104,7 @@ impl Error {
 
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
-        Self(Box::new(Inner { problem, source: None, context: None }))
+        Self(Box::new(Inner { problem, source: None, context: None, hop: None }))
     }
 }
 

@@ -37,6 +37,9 @@ use crate::telemetry::record::Record;
 use crate::telemetry::{self, Metrics};
 use crate::translate::calls::Canonical;
 use crate::translate::{self, Answer};
+use crate::upstream::REASONS;
+use crate::upstream::resilience::Signals;
+use crate::upstream::resilience::breaker::State;
 
 /// What each layer is made of.
 #[derive(Debug)]
@@ -111,6 +114,34 @@ pub type Asking = BoxFuture<'static, Result<Response, Error>>;
 impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upstream").finish_non_exhaustive()
+    }
+}
+
+/// Counts what `upstream` does about the backend of this name.
+#[must_use]
+pub fn signals(p: &Parts, name: &str) -> Arc<dyn Signals> {
+    Arc::new(Heard(telemetry::upstream::Trouble::new(&p.metrics, name, REASONS)))
+}
+
+/// What a backend's trouble is counted with.
+#[derive(Debug)]
+struct Heard(telemetry::upstream::Trouble);
+
+impl Signals for Heard {
+    fn retried(&self, reason: &'static str) {
+        self.0.retried(reason);
+    }
+
+    fn out_of_budget(&self) {
+        self.0.out_of_budget();
+    }
+
+    fn kept_away(&self) {
+        self.0.kept_away();
+    }
+
+    fn breaker(&self, state: State) {
+        self.0.breaker(state.word(), state.number());
     }
 }
 

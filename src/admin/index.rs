@@ -7,6 +7,7 @@ const OWN: &[(&str, &str)] = &[
     ("ready", "requests should come here, or why not"),
     ("metrics", "counters and durations, for Prometheus"),
     ("routes", "every route that is served, and what it stands for"),
+    ("upstreams", "how the backends are: breaker, retries, the last failure"),
     ("config", "the configuration as it holds, secrets left out"),
     ("version", "what is running"),
 ];

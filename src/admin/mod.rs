@@ -41,6 +41,8 @@ pub struct Params {
     pub version: Version,
     /// For `/routes`; asked each time, since a reload changes it.
     pub routes: Box<dyn Fn() -> Value + Send + Sync>,
+    /// For `/upstreams`: how the backends are; asked each time.
+    pub upstreams: Box<dyn Fn() -> Value + Send + Sync>,
     /// For `/config`, secrets left out.
     pub config: Value,
     /// What other rooms tell and do.
@@ -175,6 +177,7 @@ impl Admin {
                 "mappings": params.version.mappings,
             })),
             "/routes" => Answer::json(&(params.routes)()),
+            "/upstreams" => Answer::json(&(params.upstreams)()),
             "/config" => Answer::json(&params.config),
             "/metrics" => {
                 let body = params.metrics.text();

@@ -15,6 +15,7 @@ fn admin(ready: Arc<AtomicBool>) -> Admin {
         }),
         version: Version { version: "1.2.3".into(), revision: "abc".into(), mappings: "d1".into() },
         routes: Box::new(|| json!([{ "dialect": "account" }])),
+        upstreams: Box::new(|| serde_json::json!([])),
         config: json!({ "server": {} }),
         pages: vec![
             Page::new("/weather", "what it is like outside").telling(|| json!({ "rain": true })),
@@ -51,7 +52,7 @@ async fn every_page_of_the_index_is_there() {
     assert_eq!(index.headers()["content-type"], "text/html; charset=utf-8");
     let links: Vec<&str> =
         html.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
-    assert_eq!(links.len(), 8);
+    assert_eq!(links.len(), 9);
     assert!(html.contains("<li>POST /echo: says it again</li>"), "{html}");
     for link in links {
         let (page, body) = ask(&admin, "GET", link).await;

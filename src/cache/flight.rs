@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::cache::epochs::{Epoch, Epochs, Word};
 use crate::canonical::{Payload, Problem, ProblemCode};
-use crate::error::Error;
+use crate::error::{Error, Hop};
 
 /// How a flight ended; cheap to copy, since everyone who waited gets one.
 #[derive(Clone, Debug)]
@@ -58,6 +58,7 @@ impl Landed {
 pub(super) struct Failure {
     problem: Problem,
     context: String,
+    hop: Option<Hop>,
 }
 
 impl Failure {
@@ -71,11 +72,12 @@ impl Failure {
             context.push_str(&cause.to_string());
             source = cause.source();
         }
-        Self { problem: error.into_problem(), context }
+        Self { hop: error.known_hop(), problem: error.into_problem(), context }
     }
 
     pub(super) fn error(&self) -> Error {
         let error = Error::from(self.problem.clone());
+        let error = self.hop.into_iter().fold(error, Error::hop);
         if self.context.is_empty() { error } else { error.within(self.context.clone()) }
     }
 }

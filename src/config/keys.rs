@@ -39,6 +39,7 @@ const fn key(
 const ADDRESS: &str = "address and port";
 const TIME: &str = "time: `500ms`, `10s`, `5m`, `1h`";
 const SIZE: &str = "size: `64KiB`, `256MiB`";
+const SHARE: &str = "share: `0%` to `100%`";
 const COUNT: &str = "whole number from 1";
 const BOOLEAN: &str = "`true`, `false`";
 const SECRET: &str = "`${file:PATH}` or `${env:NAME}`";
@@ -97,7 +98,7 @@ pub const KEYS: &[Key] = &[
         "upstreams.NAME.timeout",
         TIME,
         Default,
-        "One call, from the attempt to connect to the last byte of the answer.",
+        "One call, its retries included, from the attempt to connect to the last byte of the answer.",
     ),
     key("upstreams.NAME.connect_timeout", TIME, Default, "The attempt to connect alone."),
     key(
@@ -107,6 +108,68 @@ pub const KEYS: &[Key] = &[
         "How long an unused connection is kept: less than the backend keeps it.",
     ),
     key("upstreams.NAME.max_answer", SIZE, Default, "The longest answer that is taken."),
+    key(
+        "resilience.attempts",
+        COUNT,
+        Default,
+        "Most attempts of one call, at most 10. Asked again is what changes nothing, and what was not sent.",
+    ),
+    key(
+        "resilience.attempt_timeout",
+        TIME,
+        Words("`4s`, or a shorter `timeout`"),
+        "One attempt of a read that has attempts left; whatever else is under way has all of `timeout`.",
+    ),
+    key(
+        "resilience.backoff.min",
+        TIME,
+        Default,
+        "The first pause between attempts. Each is twice as long, the later half of it by chance.",
+    ),
+    key(
+        "resilience.backoff.max",
+        TIME,
+        Default,
+        "The longest pause. A backend that wants a longer one (`Retry-After`) is not asked again.",
+    ),
+    key(
+        "resilience.budget.ratio",
+        SHARE,
+        Default,
+        "Of the calls of the last ten seconds so many may be repeated.",
+    ),
+    key(
+        "resilience.budget.min_per_second",
+        "whole number",
+        Default,
+        "So many may be repeated in any case.",
+    ),
+    key(
+        "resilience.breaker.enabled",
+        BOOLEAN,
+        Default,
+        "Whether a backend that fails is left alone for a while (503).",
+    ),
+    key("resilience.breaker.window", TIME, Default, "How far back attempts are looked at."),
+    key(
+        "resilience.breaker.min_requests",
+        COUNT,
+        Default,
+        "Fewer attempts in the window say nothing.",
+    ),
+    key(
+        "resilience.breaker.failure_ratio",
+        "share from `1%`",
+        Default,
+        "It opens when so many of them failed: no connection, no answer in time, 5xx, an answer outside the contract.",
+    ),
+    key("resilience.breaker.open_for", TIME, Default, "So long nothing is asked."),
+    key(
+        "resilience.breaker.probes",
+        COUNT,
+        Default,
+        "Then so many attempts are let through; all must succeed.",
+    ),
     key(
         "tenants.NAME.upstream",
         "name of an upstream",

@@ -33,7 +33,7 @@ use secrecy::SecretString;
 use crate::auth::keyring;
 use crate::canonical::Tenant;
 use crate::syntax::{Code, Diagnostic, Diagnostics, Sources, Span, closest};
-use crate::{limit, server, telemetry};
+use crate::{limit, server, telemetry, upstream};
 
 pub use load::{DEFAULT_FILE, Flags, Input, default_file, load};
 
@@ -50,6 +50,8 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// The backends.
     pub upstreams: Vec<Upstream>,
+    /// `resilience`: what is done about any backend in trouble.
+    pub resilience: upstream::resilience::Params,
     /// Whose backend is which: tenant, and index into `upstreams`.
     pub tenants: Vec<(Tenant, usize)>,
     /// What is mounted where.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use config::{Map, Value, ValueKind};
 
 use crate::config::load::{Layer, Places, Step};
-use crate::config::value::{ByteSize, Time};
+use crate::config::value::{ByteSize, Percent, Time};
 use crate::syntax::{Code, Diagnostic, Diagnostics, Span, closest};
 
 /// A value and where it stands.
@@ -198,15 +198,29 @@ impl<'m, 'r> Section<'m, 'r> {
         self.at_least(key, size.map(|s| s.0), least, |n| ByteSize(n).to_string())
     }
 
+    /// A share of at least so many of a hundred under `key`.
+    pub(super) fn percent(&mut self, key: &'static str, least: u64) -> Option<Spot<u32>> {
+        let share = self.parsed::<Percent>(key, "a share from `0%` to `100%`")?;
+        let span = share.span;
+        let share = share.map(|p| u64::from(p.0));
+        let share = self.at_least(key, share, least, |n| format!("{n}%"))?;
+        u32::try_from(share.value).ok().map(|value| Spot { value, span })
+    }
+
     /// A time of at least a millisecond under `key`.
     pub(super) fn time(&mut self, key: &'static str) -> Option<std::time::Duration> {
+        self.timed(key).map(|time| time.value)
+    }
+
+    /// As [`Self::time`], with its place.
+    pub(super) fn timed(&mut self, key: &'static str) -> Option<Spot<std::time::Duration>> {
         let time = self.parsed::<Time>(key, "a time like `500ms`, `10s` or `5m`")?;
         if time.value.0.is_zero() {
             let message = format!("`{}` must be more than nothing", name(&self.at(key)));
             self.reading.push(self.reading.invalid(time.span, message));
             return None;
         }
-        Some(time.value.0)
+        Some(time.map(|time| time.0))
     }
 
     fn at_least(

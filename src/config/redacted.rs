@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::config::value::{ByteSize, Time};
+use crate::config::value::{ByteSize, Percent, Time};
 use crate::config::{Config, Mounts, Upstream, UpstreamKind};
 use crate::telemetry::LogForm;
 use crate::telemetry::redact::REDACTED;
@@ -12,6 +12,8 @@ pub(super) fn json(config: &Config) -> Value {
     let time = |time| Time(time).to_string();
     let size = |bytes| ByteSize(bytes).to_string();
     let server = &config.server;
+    let resilience = &config.resilience;
+    let breaker = &resilience.breaker;
     json!({
         "file": config.file,
         "server": {
@@ -23,6 +25,26 @@ pub(super) fn json(config: &Config) -> Value {
         },
         "admin": { "listen": config.admin_listen },
         "upstreams": config.upstreams.iter().map(upstream).collect::<serde_json::Map<_, _>>(),
+        "resilience": {
+            "attempts": resilience.attempts,
+            "attempt_timeout": time(resilience.attempt_timeout),
+            "backoff": {
+                "min": time(resilience.backoff.min),
+                "max": time(resilience.backoff.max),
+            },
+            "budget": {
+                "ratio": Percent(resilience.budget.percent).to_string(),
+                "min_per_second": resilience.budget.min_per_second,
+            },
+            "breaker": {
+                "enabled": breaker.enabled,
+                "window": time(breaker.window),
+                "min_requests": breaker.min_requests,
+                "failure_ratio": Percent(breaker.failure_percent).to_string(),
+                "open_for": time(breaker.open_for),
+                "probes": breaker.probes,
+            },
+        },
         "tenants": config
             .tenants
             .iter()

@@ -84,6 +84,17 @@ fn every_key_is_read() {
     assert_eq!(main.pool_idle, Duration::from_secs(3));
     assert_eq!(main.max_answer, 8 << 20);
     assert!(matches!(config.upstreams[1].kind, UpstreamKind::Sandbox));
+    let resilience = &config.resilience;
+    assert_eq!(resilience.attempts, 2);
+    assert_eq!(resilience.attempt_timeout, Duration::from_millis(1_500));
+    assert_eq!(resilience.backoff.min, Duration::from_millis(10));
+    assert_eq!(resilience.backoff.max, Duration::from_millis(200));
+    assert_eq!((resilience.budget.percent, resilience.budget.min_per_second), (10, 0));
+    let breaker = resilience.breaker;
+    assert!(breaker.enabled);
+    assert_eq!((breaker.window, breaker.min_requests), (Duration::from_secs(10), 7));
+    assert_eq!((breaker.failure_percent, breaker.probes), (60, 1));
+    assert_eq!(breaker.open_for, Duration::from_secs(2));
     assert_eq!(config.tenants, [(Tenant("acme".into()), 0), (Tenant("trial".into()), 1)]);
     let Mounts::Listed(mounts) = &config.mounts else { panic!() };
     assert_eq!((mounts[0].host.as_str(), mounts[0].prefix.as_str()), ("desk.example.com", ""));
@@ -124,6 +135,7 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(config.server.params, server::Params::default());
     assert_eq!(config.telemetry, telemetry::Params::default());
     assert_eq!(config.cache, Cache { enabled: true, max_bytes: 256 << 20 });
+    assert_eq!(config.resilience, upstream::resilience::Params::default());
 }
 
 #[test]

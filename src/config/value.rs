@@ -67,6 +67,27 @@ impl fmt::Display for Time {
     }
 }
 
+/// A share: `20%`. Of what is said by the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Percent(pub u32);
+
+impl FromStr for Percent {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match split(text)? {
+            (number @ 0..=100, "%") => u32::try_from(number).map(Self).map_err(|_| ()),
+            _ => Err(()),
+        }
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", self.0)
+    }
+}
+
 fn split(text: &str) -> Result<(u64, &str), ()> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);
@@ -89,6 +110,16 @@ mod tests {
         }
         for text in ["256MiB", "1000B", "3GiB", "0B"] {
             assert_eq!(text.parse::<ByteSize>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn shares_are_of_a_hundred() {
+        for text in ["0%", "20%", "100%"] {
+            assert_eq!(text.parse::<Percent>().unwrap().to_string(), text);
+        }
+        for bad in ["20", "101%", "0.2", "%", "-1%", "20%%"] {
+            assert_eq!(bad.parse::<Percent>(), Err(()), "{bad}");
         }
     }
 

@@ -85,9 +85,11 @@ where
             let problem = Problem::new(ProblemCode::Unavailable).retry_after(COME_BACK);
             return Admitted::Refused { error: Some(problem.into()) };
         };
+        let deadline = tokio::time::sleep(self.door.timeout);
+        request.record().until(deadline.deadline());
         Admitted::Under {
             record: request.record().clone(),
-            deadline: tokio::time::sleep(self.door.timeout),
+            deadline,
             inner: self.inner.call(request),
             place,
         }

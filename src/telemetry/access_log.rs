@@ -39,6 +39,7 @@ pub(super) fn write(
         duration_ms = milliseconds(took),
         upstream_ms = (calls > 0).then(|| milliseconds(upstream)),
         upstream_calls = (calls > 0).then_some(calls),
+        upstream_retries = Some(record.upstream_retries()).filter(|retries| *retries > 0),
         bytes,
     );
 }

@@ -47,6 +47,16 @@ pub struct Metrics {
     pub(super) upstream_requests: IntCounterVec,
     /// By upstream and operation.
     pub(super) upstream_duration: HistogramVec,
+    /// By upstream and reason.
+    pub(super) upstream_retries: IntCounterVec,
+    /// By upstream.
+    pub(super) upstream_budget_exhausted: IntCounterVec,
+    /// By upstream.
+    pub(super) upstream_kept_away: IntCounterVec,
+    /// By upstream: 0 closed, 1 half-open, 2 open.
+    pub(super) upstream_breaker_state: IntGaugeVec,
+    /// By upstream and the state that was entered.
+    pub(super) upstream_breaker_transitions: IntCounterVec,
 }
 
 impl Metrics {
@@ -100,14 +110,48 @@ impl Metrics {
             upstream_requests: counters(
                 &registry,
                 "deskbridge_upstream_requests_total",
-                "Calls to upstreams, by what became of them.",
+                "Calls to upstreams, by what became of them; retries are part of their call.",
                 &["upstream", "operation", "outcome"],
             )?,
             upstream_duration: durations(
                 &registry,
                 "deskbridge_upstream_duration_seconds",
-                "Time from a call to an upstream to its whole answer.",
+                "Time from a call to an upstream to its whole answer, retries included.",
                 &["upstream", "operation"],
+            )?,
+            upstream_retries: counters(
+                &registry,
+                "deskbridge_upstream_retries_total",
+                "Attempts after the first of a call, by what went wrong with the one before.",
+                &["upstream", "reason"],
+            )?,
+            upstream_budget_exhausted: counters(
+                &registry,
+                "deskbridge_upstream_retry_budget_exhausted_total",
+                "Retries that were left out because their budget was spent.",
+                &["upstream"],
+            )?,
+            upstream_kept_away: counters(
+                &registry,
+                "deskbridge_upstream_breaker_refused_total",
+                "Attempts that were not made because the breaker was open.",
+                &["upstream"],
+            )?,
+            upstream_breaker_state: registered(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "deskbridge_upstream_breaker_state",
+                        "The breaker of an upstream: 0 closed, 1 half-open, 2 open.",
+                    ),
+                    &["upstream"],
+                )?,
+            )?,
+            upstream_breaker_transitions: counters(
+                &registry,
+                "deskbridge_upstream_breaker_transitions_total",
+                "Changes of a breaker, by the state it entered.",
+                &["upstream", "to"],
             )?,
             registry,
             requests,

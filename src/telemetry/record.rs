@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use smallvec::SmallVec;
+use tokio::time::Instant;
 
 use crate::canonical::Outcome;
 use crate::telemetry::request_id::RequestId;
@@ -20,12 +21,14 @@ struct Inner {
     request_id: RequestId,
     trace: Trace,
     arrived: AtomicBool,
+    deadline: OnceLock<Instant>,
     route: OnceLock<(Arc<str>, Arc<str>)>,
     principal: OnceLock<Arc<str>>,
     cache: OnceLock<Outcome>,
     refused: OnceLock<&'static str>,
     upstream_nanos: AtomicU64,
     upstream_calls: AtomicU32,
+    upstream_retries: AtomicU32,
     mapping: Mutex<MappingEvents>,
 }
 
@@ -72,6 +75,17 @@ impl Record {
     #[must_use]
     pub fn has_arrived(&self) -> bool {
         self.0.arrived.load(Ordering::Relaxed)
+    }
+
+    /// Nobody waits for the answer after this instant.
+    pub fn until(&self, deadline: Instant) {
+        let _ = self.0.deadline.set(deadline);
+    }
+
+    /// When nobody waits any longer, where that is known.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.deadline.get().copied()
     }
 
     /// Which dialect and route claimed the request.
@@ -132,6 +146,17 @@ impl Record {
             Duration::from_nanos(self.0.upstream_nanos.load(Ordering::Relaxed)),
             self.0.upstream_calls.load(Ordering::Relaxed),
         )
+    }
+
+    /// A call to a backend is asked once more.
+    pub fn upstream_retried(&self) {
+        self.0.upstream_retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often calls to backends were asked once more.
+    #[must_use]
+    pub fn upstream_retries(&self) -> u32 {
+        self.0.upstream_retries.load(Ordering::Relaxed)
     }
 
     /// Adds something that a mapping did.

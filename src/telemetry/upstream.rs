@@ -1,4 +1,5 @@
-//! Counts and times the calls to one upstream, and adds the time to the request's record.
+//! Counts and times the calls to one upstream, adds the time to the request's record, and counts what
+//! is done about an upstream in trouble.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
+use prometheus::{IntCounter, IntCounterVec, IntGauge};
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
@@ -28,6 +30,60 @@ pub fn layer(metrics: &Metrics, contract: Arc<Contract>, upstream: Arc<str>) -> 
         metrics.upstream_requests.clone(),
         Some(metrics.upstream_duration.clone()),
     )))
+}
+
+/// Counts what is done about one upstream in trouble. Every series is there from the start, so that
+/// the first retry shows as a rise.
+#[derive(Debug)]
+pub struct Trouble {
+    upstream: Box<str>,
+    retries: Vec<(&'static str, IntCounter)>,
+    out_of_budget: IntCounter,
+    kept_away: IntCounter,
+    state: IntGauge,
+    transitions: IntCounterVec,
+}
+
+impl Trouble {
+    /// Of the upstream of this name; `reasons` are all for which a call is repeated.
+    #[must_use]
+    pub fn new(metrics: &Metrics, upstream: &str, reasons: &[&'static str]) -> Self {
+        let retries = |reason| {
+            let labels: [&str; 2] = [upstream, reason];
+            (reason, metrics.upstream_retries.with_label_values(&labels))
+        };
+        Self {
+            upstream: upstream.into(),
+            retries: reasons.iter().copied().map(retries).collect(),
+            out_of_budget: metrics.upstream_budget_exhausted.with_label_values(&[upstream]),
+            kept_away: metrics.upstream_kept_away.with_label_values(&[upstream]),
+            state: metrics.upstream_breaker_state.with_label_values(&[upstream]),
+            transitions: metrics.upstream_breaker_transitions.clone(),
+        }
+    }
+
+    /// A call is repeated. A reason that is none of those is not counted: a label is not made up.
+    pub fn retried(&self, reason: &'static str) {
+        if let Some((_, counter)) = self.retries.iter().find(|(known, _)| *known == reason) {
+            counter.inc();
+        }
+    }
+
+    /// A call would have been repeated, but the budget was spent.
+    pub fn out_of_budget(&self) {
+        self.out_of_budget.inc();
+    }
+
+    /// An attempt was refused by an open breaker.
+    pub fn kept_away(&self) {
+        self.kept_away.inc();
+    }
+
+    /// The breaker is in the state of this word and number from now on.
+    pub fn breaker(&self, word: &'static str, number: u8) {
+        self.state.set(number.into());
+        self.transitions.with_label_values(&[&*self.upstream, word]).inc();
+    }
 }
 
 /// Makes [`Counted`].

@@ -21,7 +21,7 @@ use crate::dialect::Dialect;
 use crate::dialect::catalog::Catalog;
 use crate::dialect::envelope::EnvelopeBody;
 use crate::dialect::scheme::Place;
-use crate::error::{Blame, Error};
+use crate::error::{Blame, Error, Hop};
 use crate::telemetry::record::Record;
 
 use super::cache_status::{self, CACHE_STATUS};
@@ -110,6 +110,7 @@ impl<F: Future<Output = Result<Answer, Error>>> Future for Rescued<F> {
 impl Caller {
     fn answer(&self, error: Error) -> Answer {
         self.log(&error);
+        let hop = error.known_hop();
         let problem = error.into_problem();
         if self.record.upstream_time().1 == 0 {
             self.record.refused(problem.code.word());
@@ -148,10 +149,10 @@ impl Caller {
         {
             headers.insert(CACHE_STATUS, cache_status::value(outcome));
         }
-        if let Some(word) = proxy_status(problem.code)
-            && self.record.upstream_time().1 > 0
+        if self.record.upstream_time().1 > 0
+            && let Some(trouble) = proxy_status(problem.code, hop)
         {
-            headers.insert("proxy-status", HeaderValue::from_static(word));
+            headers.insert("proxy-status", trouble);
         }
         answer
     }
@@ -219,14 +220,21 @@ fn takes_bearer(dialect: &Arc<Dialect>) -> bool {
         .any(|c| matches!(&c.place, Place::Scheme(s) if s.eq_ignore_ascii_case("bearer")))
 }
 
-/// The member of `Proxy-Status` (RFC 9209) for trouble with the backend.
-fn proxy_status(code: ProblemCode) -> Option<&'static str> {
-    match code {
-        ProblemCode::UpstreamTimeout => Some("deskbridge; error=http_response_timeout"),
-        ProblemCode::UpstreamInvalid => Some("deskbridge; error=http_protocol_error"),
+/// The member of `Proxy-Status` (RFC 9209) for trouble with the backend: what happened on the way to
+/// it, or what there was no whole answer for.
+fn proxy_status(code: ProblemCode, hop: Option<Hop>) -> Option<HeaderValue> {
+    let otherwise = match code {
+        ProblemCode::UpstreamTimeout => "http_response_timeout",
+        ProblemCode::UpstreamInvalid => "http_protocol_error",
         ProblemCode::UpstreamError
         | ProblemCode::UpstreamUnauthorized
-        | ProblemCode::Unavailable => Some("deskbridge; error=destination_unavailable"),
-        _ => None,
-    }
+        | ProblemCode::Unavailable => "destination_unavailable",
+        _ => return None,
+    };
+    let member = match hop {
+        Some(Hop::Status(status)) => format!("deskbridge; received-status={status}"),
+        Some(Hop::Error(word)) => format!("deskbridge; error={word}"),
+        None => format!("deskbridge; error={otherwise}"),
+    };
+    HeaderValue::try_from(member).ok()
 }

@@ -70,6 +70,8 @@ pub(super) struct Address {
     pub(super) json: bool,
     /// It answers with bytes of any media type.
     pub(super) binary: bool,
+    /// It changes nothing.
+    pub(super) safe: bool,
     method: Method,
     path: Vec<Piece>,
     query: Vec<Query>,
@@ -120,6 +122,7 @@ impl Address {
             name: operation.name.clone(),
             json: operation.answer.is_some(),
             binary: operation.binary,
+            safe: operation.safe,
             method: Method::from_bytes(operation.method.as_bytes()).unwrap_or_default(),
             path,
             query: query.collect(),

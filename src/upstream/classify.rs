@@ -1,26 +1,229 @@
-//! What an answer is: a payload, a refusal to pass on, or a failure of the backend.
+//! What an exchange came to: a payload, a refusal to pass on, or trouble. The one place that knows
+//! what may be asked again, and what counts against a backend.
 //!
 //! A failure says nothing of the backend to the client; what is known of it is for the log.
 
+use std::error::Error as StdError;
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
+use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
-use crate::canonical::{Outcome, Payload, ProblemCode, Response, Revision};
-use crate::error::Error;
+use crate::canonical::{Outcome, Payload, Problem, ProblemCode, Response, Revision};
+use crate::error::{Error, Hop};
 use crate::json::{scan, text, walk};
 use crate::upstream::address::Address;
-use crate::upstream::client::Answer;
+use crate::upstream::client::{Answer, Failure};
 use crate::upstream::refusal;
+use crate::upstream::resilience::attempt::Limit;
+use crate::upstream::resilience::breaker::KeptAway;
 
 /// Longest media type that is passed on.
 const LONGEST_MEDIA: usize = 127;
 
-/// Judges an answer.
-pub(super) fn answer(address: &Address, answer: Answer) -> Result<Response, Error> {
-    if !answer.status.is_success() {
-        return Err(refusal::error(&answer));
+/// An attempt without a payload.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    /// What the client is told, and the log.
+    pub(super) error: Error,
+    pub(super) kind: Kind,
+    /// The backend wants to be left alone for so long.
+    pub(super) retry_after: Option<Duration>,
+}
+
+/// What kind of trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// No connection.
+    Connect,
+    /// The connection broke, or what came over it is no HTTP.
+    Broken,
+    /// Its time was over.
+    Timeout,
+    /// The client's time was over, before the call's own.
+    CutShort,
+    /// An answer outside the contract.
+    Invalid,
+    /// 500, and what else is no word of the contract.
+    Failed,
+    /// 502
+    BadGateway,
+    /// 503
+    Unavailable,
+    /// 504
+    GatewayTimeout,
+    /// 429
+    RateLimited,
+    /// An answer that is none of the others: not found, not valid, not supported.
+    Refused,
+    /// Kept away by the breaker.
+    Open,
+}
+
+/// What an attempt says of the backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It works.
+    Success,
+    /// It does not.
+    Failure,
+    /// Nothing.
+    Silence,
+}
+
+/// The words of kinds for which a call is repeated.
+pub const REASONS: &[&str] = &[
+    "connect",
+    "broken",
+    "timeout",
+    "bad_gateway",
+    "unavailable",
+    "gateway_timeout",
+    "rate_limited",
+];
+
+impl Kind {
+    /// Its word in metrics, logs and pages.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Broken => "broken",
+            Self::Timeout => "timeout",
+            Self::CutShort => "cut_short",
+            Self::Invalid => "invalid",
+            Self::Failed => "failed",
+            Self::BadGateway => "bad_gateway",
+            Self::Unavailable => "unavailable",
+            Self::GatewayTimeout => "gateway_timeout",
+            Self::RateLimited => "rate_limited",
+            Self::Refused => "refused",
+            Self::Open => "open",
+        }
     }
+
+    /// Whether the call may be asked again. Without a connection nothing was sent, so anything may;
+    /// else only what changes nothing.
+    pub(super) fn may_be_repeated(self, safe: bool) -> bool {
+        match self {
+            Self::Connect => true,
+            Self::Broken
+            | Self::Timeout
+            | Self::BadGateway
+            | Self::Unavailable
+            | Self::GatewayTimeout
+            | Self::RateLimited => safe,
+            Self::CutShort | Self::Invalid | Self::Failed | Self::Refused | Self::Open => false,
+        }
+    }
+
+    /// What it says of the backend.
+    pub(super) fn verdict(self) -> Verdict {
+        match self {
+            Self::Connect
+            | Self::Broken
+            | Self::Timeout
+            | Self::Invalid
+            | Self::Failed
+            | Self::BadGateway
+            | Self::Unavailable
+            | Self::GatewayTimeout => Verdict::Failure,
+            Self::RateLimited | Self::Refused => Verdict::Success,
+            Self::CutShort | Self::Open => Verdict::Silence,
+        }
+    }
+
+    fn of(status: StatusCode) -> Self {
+        match status.as_u16() {
+            429 => Self::RateLimited,
+            501 => Self::Refused,
+            502 => Self::BadGateway,
+            503 => Self::Unavailable,
+            504 => Self::GatewayTimeout,
+            400..=499 => Self::Refused,
+            500..=599 => Self::Failed,
+            // A redirect, a 304 to a question without a condition.
+            _ => Self::Invalid,
+        }
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        let (code, kind) = match &failure {
+            Failure::Connect(_) => (ProblemCode::Unavailable, Kind::Connect),
+            Failure::Broken(_) | Failure::Cut(_) => (ProblemCode::UpstreamError, Kind::Broken),
+            Failure::Timeout(Limit::Client) => (ProblemCode::UpstreamTimeout, Kind::CutShort),
+            Failure::Timeout(_) => (ProblemCode::UpstreamTimeout, Kind::Timeout),
+            Failure::TooLarge(_) => (ProblemCode::UpstreamInvalid, Kind::Invalid),
+        };
+        let error = Error::from(code).within(failure.to_string()).hop(hop(&failure));
+        Self { error: error.because(failure), kind, retry_after: None }
+    }
+}
+
+impl From<KeptAway> for Trouble {
+    fn from(KeptAway(wait): KeptAway) -> Self {
+        let seconds = u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX).max(1);
+        let problem = Problem::new(ProblemCode::Unavailable).retry_after(seconds);
+        let error = Error::from(problem).within("not asked: the breaker is open");
+        let hop = Hop::Error("destination_unavailable");
+        Self { error: error.hop(hop), kind: Kind::Open, retry_after: None }
+    }
+}
+
+/// The word of RFC 9209 for an exchange without a whole answer.
+fn hop(failure: &Failure) -> Hop {
+    Hop::Error(match failure {
+        Failure::Connect(error) => match io_kind(error) {
+            Some(io::ErrorKind::ConnectionRefused) => "connection_refused",
+            Some(io::ErrorKind::TimedOut) => "connection_timeout",
+            _ => "destination_unavailable",
+        },
+        Failure::Broken(error) => match hyper_error(&**error) {
+            Some(error) if error.is_parse_too_large() => "http_response_header_section_size",
+            Some(error) if error.is_parse() => "http_protocol_error",
+            _ => "connection_terminated",
+        },
+        Failure::Cut(_) => "http_response_incomplete",
+        Failure::Timeout(_) => "http_response_timeout",
+        Failure::TooLarge(_) => "http_response_body_size",
+    })
+}
+
+/// The kind of the innermost input or output error.
+fn io_kind(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
+    causes(error).filter_map(|e| e.downcast_ref::<io::Error>()).map(io::Error::kind).last()
+}
+
+fn hyper_error<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e hyper::Error> {
+    causes(error).find_map(|e| e.downcast_ref())
+}
+
+fn causes<'e>(
+    error: &'e (dyn StdError + 'static),
+) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let error = next?;
+        next = error.source();
+        Some(error)
+    })
+}
+
+/// Judges an answer.
+pub(super) fn answer(address: &Address, answer: Answer) -> Result<Response, Trouble> {
+    if !answer.status.is_success() {
+        let error = refusal::error(&answer).hop(Hop::Status(answer.status.as_u16()));
+        let retry_after = error.problem().retry_after_s.map(|s| Duration::from_secs(s.into()));
+        return Err(Trouble { error, kind: Kind::of(answer.status), retry_after });
+    }
+    let invalid = |error| Trouble { error, kind: Kind::Invalid, retry_after: None };
+    payload(address, answer).map_err(invalid)
+}
+
+fn payload(address: &Address, answer: Answer) -> Result<Response, Error> {
     if answer.headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
         return Err(invalid("an answer with a content coding, which was not asked for"));
     }
@@ -70,5 +273,6 @@ pub(super) fn is_json(answer: &Answer) -> bool {
 }
 
 fn invalid(context: &str) -> Error {
-    Error::from(ProblemCode::UpstreamInvalid).within(context)
+    let error = Error::from(ProblemCode::UpstreamInvalid).within(context);
+    error.hop(Hop::Error("http_protocol_error"))
 }

@@ -1,7 +1,7 @@
-//! One exchange over a pooled connection: bounded in time and in bytes, never repeated.
+//! One exchange over a pooled connection, bounded in bytes. How long it may take and whether another
+//! one follows is decided around it.
 
 use std::error::Error as StdError;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -12,15 +12,18 @@ use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use crate::canonical::ProblemCode;
-use crate::error::Error;
 use crate::upstream::Params;
+use crate::upstream::resilience::attempt::Limit;
+
+/// Most bytes of an answer's head.
+const MOST_HEAD: usize = 64 << 10;
+/// Most headers of an answer.
+const MOST_HEADERS: usize = 100;
 
 /// Connections to one backend.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     pool: Pool<HttpConnector, Full<Bytes>>,
-    timeout: Duration,
     max_answer_bytes: usize,
 }
 
@@ -41,9 +44,12 @@ pub(super) enum Failure {
     /// The connection broke; the backend may have carried out the request.
     #[error("the connection broke")]
     Broken(#[source] Box<dyn StdError + Send + Sync>),
+    /// The answer began and did not end; the backend may have carried out the request.
+    #[error("the answer broke off")]
+    Cut(#[source] Box<dyn StdError + Send + Sync>),
     /// The time was over; the backend may have carried out the request.
-    #[error("no whole answer within {0:?} (timeout)")]
-    Timeout(Duration),
+    #[error("no whole answer in time ({0})")]
+    Timeout(Limit),
     /// The answer is too large.
     #[error("the answer is larger than {0} bytes (max_answer_bytes)")]
     TooLarge(usize),
@@ -54,28 +60,23 @@ impl Client {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(params.connect_timeout));
-        // Without `pool_timer` an idle connection is kept for ever. hyper repeats by itself only a
-        // request of which nothing was written.
+        // Without `pool_timer` an idle connection is kept for ever. hyper takes another connection by
+        // itself where the pooled one was closed before anything was written to it, and only then.
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(params.pool_idle)
             .timer(TokioTimer::new())
+            .http1_max_buf_size(MOST_HEAD)
+            .http1_max_headers(MOST_HEADERS)
             .build(connector);
-        Self { pool, timeout: params.timeout, max_answer_bytes: params.max_answer_bytes }
+        Self { pool, max_answer_bytes: params.max_answer_bytes }
     }
 
     /// Sends a request and reads the whole answer.
-    pub(super) async fn send(
+    pub(super) async fn exchange(
         &self,
         request: http::Request<Full<Bytes>>,
     ) -> Result<Answer, Failure> {
-        tokio::time::timeout(self.timeout, self.exchange(request))
-            .await
-            .map_err(|_elapsed| Failure::Timeout(self.timeout))
-            .flatten()
-    }
-
-    async fn exchange(&self, request: http::Request<Full<Bytes>>) -> Result<Answer, Failure> {
         let answer = self.pool.request(request).await.map_err(|error| {
             if error.is_connect() { Failure::Connect(error) } else { Failure::Broken(error.into()) }
         })?;
@@ -88,21 +89,9 @@ impl Client {
             if error.is::<LengthLimitError>() {
                 Failure::TooLarge(most)
             } else {
-                Failure::Broken(error)
+                Failure::Cut(error)
             }
         })?;
         Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        let code = match failure {
-            Failure::Connect(_) => ProblemCode::Unavailable,
-            Failure::Broken(_) => ProblemCode::UpstreamError,
-            Failure::Timeout(_) => ProblemCode::UpstreamTimeout,
-            Failure::TooLarge(_) => ProblemCode::UpstreamInvalid,
-        };
-        Self::from(code).within(failure.to_string()).because(failure)
     }
 }

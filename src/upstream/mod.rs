@@ -1,32 +1,45 @@
 //! Getting an answer from a backend that speaks the canonical contract over HTTP.
 //!
 //! ```text
-//! canonical request ─ address (path, query, headers, body) ─ client (pool, total time, bounded answer)
+//! canonical request ─ address ─ deadline ─ retry ─ breaker ─ attempt ─ client (pool, bounded answer)
+//!                                                                        │
 //! canonical answer or error ◄─ classify (status, media type, JSON, problem) ◄┘
 //! ```
 //!
-//! Nothing is asked twice and no redirect is followed. Left out, for a later step: TLS, retries,
-//! a breaker, limits of attempts.
+//! What is sent twice is what changes nothing, or what was not sent at all. No redirect is followed.
 
 mod address;
 mod classify;
 mod client;
 mod refusal;
+pub mod resilience;
+mod status;
 
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::HeaderValue;
+use http_body_util::Full;
 use secrecy::{ExposeSecret as _, SecretString};
 use tower::Service;
 
 use crate::canonical::{Contract, ProblemCode, Request, Response};
 use crate::error::Error;
 use crate::upstream::address::{Address, Base};
+use crate::upstream::classify::{Trouble, Verdict};
 use crate::upstream::client::Client;
+use crate::upstream::resilience::Signals;
+use crate::upstream::resilience::attempt::Patience;
+use crate::upstream::resilience::breaker::Breaker;
+use crate::upstream::resilience::deadline::Deadline;
+use crate::upstream::resilience::retry::Retry;
+
+pub use classify::REASONS;
 
 /// What an operator says about one backend.
 #[derive(Clone, Debug)]
@@ -37,8 +50,8 @@ pub struct Params {
     pub url: String,
     /// The gateway's own bearer token there.
     pub credential: SecretString,
-    /// So long a call may take, from the first attempt to connect to the last byte of the answer.
-    /// Default: 10 seconds.
+    /// So long a call may take, its retries included, from the first attempt to connect to the last
+    /// byte of the answer. Default: 10 seconds.
     pub timeout: Duration,
     /// So long an attempt to connect may take. Default: 2 seconds.
     pub connect_timeout: Duration,
@@ -47,6 +60,10 @@ pub struct Params {
     /// So long an unused connection is kept; should be less than the backend keeps it. Default: 4
     /// seconds.
     pub pool_idle: Duration,
+    /// What is done about trouble.
+    pub resilience: resilience::Params,
+    /// Who counts it.
+    pub signals: Arc<dyn Signals>,
 }
 
 impl Params {
@@ -65,6 +82,8 @@ impl Params {
             connect_timeout: Duration::from_secs(2),
             max_answer_bytes: 16 << 20,
             pool_idle: Duration::from_secs(4),
+            resilience: resilience::Params::default(),
+            signals: Arc::new(resilience::Unheard),
         }
     }
 }
@@ -97,6 +116,17 @@ struct Inner {
     authorization: HeaderValue,
     operations: Vec<Address>,
     client: Client,
+    timeout: Duration,
+    retry: Retry,
+    breaker: Breaker,
+    tally: Tally,
+}
+
+/// Since the start.
+#[derive(Debug, Default)]
+struct Tally {
+    calls: AtomicU64,
+    attempts: AtomicU64,
 }
 
 impl Remote {
@@ -116,6 +146,14 @@ impl Remote {
             authorization,
             operations: contract.operations().iter().map(Address::new).collect(),
             client: Client::new(params),
+            timeout: params.timeout,
+            retry: Retry::new(&params.resilience, Arc::clone(&params.signals)),
+            breaker: Breaker::new(
+                Arc::clone(&params.name),
+                params.resilience.breaker,
+                Arc::clone(&params.signals),
+            ),
+            tally: Tally::default(),
         };
         Ok(Self(Arc::new(inner)))
     }
@@ -135,6 +173,12 @@ impl Remote {
         })
     }
 
+    /// How it is, for operators: breaker, retries, attempts. No text of the backend is in it.
+    #[must_use]
+    pub fn status(&self) -> serde_json::Value {
+        status::json(&self.0)
+    }
+
     /// Its name in the configuration.
     #[must_use]
     pub fn name(&self) -> &Arc<str> {
@@ -147,15 +191,49 @@ impl Inner {
         let Some(address) = self.operations.get(usize::from(request.operation.0)) else {
             return Err(Error::from(ProblemCode::Internal).within("no such operation"));
         };
-        let sent = address.request(&self.base, &self.authorization, &request)?;
-        let result = match self.client.send(sent).await {
+        self.tally.calls.fetch_add(1, Ordering::Relaxed);
+        let Some(deadline) = Deadline::begin(self.timeout, request.record.deadline(), address.safe)
+        else {
+            let error = Error::from(ProblemCode::UpstreamTimeout);
+            return Err(self.blamed(address, error.within("not asked: the client's time is over")));
+        };
+        let mut round = self.retry.begin(address.safe, deadline);
+        loop {
+            // Anew each time: an attempt has its own place in the trace.
+            let sent = address.request(&self.base, &self.authorization, &request)?;
+            let patience = Patience::new(deadline, round.attempt());
+            let trouble = match self.attempt(address, sent, patience).await {
+                Ok(answer) => return Ok(answer),
+                Err(trouble) => trouble,
+            };
+            let Some(pause) = round.again(&trouble) else {
+                return Err(self.blamed(address, trouble.error));
+            };
+            request.record.upstream_retried();
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        address: &Address,
+        sent: http::Request<Full<Bytes>>,
+        patience: Patience,
+    ) -> Result<Response, Trouble> {
+        let pass = self.breaker.enter()?;
+        self.tally.attempts.fetch_add(1, Ordering::Relaxed);
+        let result = match patience.with(self.client.exchange(sent)).await {
             Ok(answer) => classify::answer(address, answer),
             Err(failure) => Err(failure.into()),
         };
-        result.map_err(|error| {
-            let context = error.context().unwrap_or_default();
-            let context = format!("upstream {}, {}: {context}", self.name, address.name);
-            error.within(context)
-        })
+        let kind = result.as_ref().err().map(|trouble| trouble.kind);
+        pass.ended(kind.map_or(Verdict::Success, classify::Kind::verdict), kind);
+        result
+    }
+
+    fn blamed(&self, address: &Address, error: Error) -> Error {
+        let context = error.context().unwrap_or_default();
+        let context = format!("upstream {}, {}: {context}", self.name, address.name);
+        error.within(context)
     }
 }

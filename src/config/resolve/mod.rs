@@ -2,6 +2,7 @@
 
 mod backends;
 mod clients;
+mod resilience;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -38,6 +39,7 @@ pub(super) fn resolve(
     let mut top = Section::of(&reading, Vec::new(), Some(&root));
     top.require("upstreams");
     let (upstreams, names) = upstreams(&reading, input, &mut top);
+    let resilience = resilience::resilience(&reading, &mut top, &upstreams);
     let tenants = tenants(&reading, &mut top, &upstreams, &names);
     let mounts = mounts(&reading, &mut top, &tenants);
     let (credentials, credential_spans) = credentials(&reading, input, &mut top, &tenants);
@@ -64,6 +66,7 @@ pub(super) fn resolve(
         server,
         admin_listen,
         upstreams,
+        resilience,
         tenants: tenants.into_iter().map(|(_, tenant, upstream)| (tenant, upstream)).collect(),
         mounts,
         credentials,

@@ -35,7 +35,7 @@ fn the_production_configuration_loads() {
     let mut written = config.to_json();
     written["limits"]["rate"] = serde_json::Value::Null;
     written["telemetry"]["log"] = "auto".into();
-    for block in ["cache", "limits", "telemetry"] {
+    for block in ["resilience", "cache", "limits", "telemetry"] {
         assert_eq!(written[block], defaults[block], "{block}");
         for key in defaults[block].as_object().unwrap().keys() {
             assert!(

@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::json;
 
 use super::settle;
-use crate::support::gateway::Gateway;
+use crate::support::gateway::{Gateway, in_front_of};
 use crate::support::text;
 
 const HEAD: &str = "\
@@ -41,7 +41,13 @@ async fn the_page_of_metrics() {
     let toggle = "/api/v1/accounts/1/conversations/1/toggle_status";
     client.json(Method::POST, toggle, &token, &json!({})).await.expect(200);
     let scrape = gateway.admin().get("/metrics", &[]).await.expect(200);
-    let families = families(std::str::from_utf8(&scrape.body).unwrap());
+    let mut families = families(std::str::from_utf8(&scrape.body).unwrap());
+    // What is counted of backends elsewhere is there from the start, asked or not.
+    let remote = Gateway::configured(&in_front_of("127.0.0.1:9", "")).await;
+    let scrape = remote.admin().get("/metrics", &[]).await.expect(200);
+    for (name, family) in self::families(std::str::from_utf8(&scrape.body).unwrap()) {
+        families.entry(name).or_insert(family);
+    }
 
     let mut page = HEAD.to_owned();
     let operations = text("docs/operations.md");

@@ -1,0 +1,108 @@
+//! Two counts over the last while: everything, and the part of it that matters.
+//!
+//! Time is cut into ten slots. What is older than the window falls out a slot at a time, so the
+//! window is between nine and ten tenths of its length.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+const SLOTS: usize = 10;
+
+/// What was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) all: u64,
+    pub(super) marked: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Window {
+    born: Instant,
+    slot: Duration,
+    /// The number of the present slot since `born`; it stands at this number modulo [`SLOTS`].
+    present: u64,
+    slots: [Counts; SLOTS],
+}
+
+impl Window {
+    pub(super) fn new(length: Duration) -> Self {
+        let slot = (length / SLOTS as u32).max(Duration::from_millis(1));
+        Self { born: Instant::now(), slot, present: 0, slots: [Counts::default(); SLOTS] }
+    }
+
+    /// Counts one.
+    pub(super) fn add(&mut self, marked: bool) {
+        self.change(|counts| {
+            counts.all += 1;
+            counts.marked += u64::from(marked);
+        });
+    }
+
+    /// Marks one that was counted before.
+    pub(super) fn mark(&mut self) {
+        self.change(|counts| counts.marked += 1);
+    }
+
+    /// What is within the window now.
+    pub(super) fn sum(&mut self) -> Counts {
+        self.turn();
+        self.slots.iter().fold(Counts::default(), |sum, slot| Counts {
+            all: sum.all + slot.all,
+            marked: sum.marked + slot.marked,
+        })
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.slots = [Counts::default(); SLOTS];
+    }
+
+    fn change(&mut self, how: impl FnOnce(&mut Counts)) {
+        self.turn();
+        if let Some(counts) = self.slots.get_mut(Self::place(self.present)) {
+            how(counts);
+        }
+    }
+
+    /// Empties the slots whose time is over.
+    fn turn(&mut self) {
+        let passed = self.born.elapsed().as_nanos() / self.slot.as_nanos().max(1);
+        let now = u64::try_from(passed).unwrap_or(u64::MAX);
+        let over = now.saturating_sub(self.present).min(SLOTS as u64);
+        for number in 0..over {
+            if let Some(counts) = self.slots.get_mut(Self::place(now - number)) {
+                *counts = Counts::default();
+            }
+        }
+        self.present = now.max(self.present);
+    }
+
+    fn place(number: u64) -> usize {
+        usize::try_from(number % SLOTS as u64).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_older_than_the_window_is_forgotten() {
+        let mut window = Window::new(Duration::from_secs(10));
+        window.add(true);
+        window.add(false);
+        tokio::time::advance(Duration::from_secs(9)).await;
+        window.add(false);
+        window.mark();
+        assert_eq!(window.sum(), Counts { all: 3, marked: 2 });
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(window.sum(), Counts { all: 1, marked: 1 });
+        tokio::time::advance(Duration::from_secs(3_600)).await;
+        assert_eq!(window.sum(), Counts::default());
+        window.add(true);
+        assert_eq!(window.sum(), Counts { all: 1, marked: 1 });
+        window.clear();
+        assert_eq!(window.sum(), Counts::default());
+    }
+}
