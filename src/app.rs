@@ -250,7 +250,7 @@ impl Health {
             checks.push((format!("upstream {name}"), wrong));
         }
         let draining = self.draining.load(Ordering::Relaxed).then(|| "draining".to_owned());
-        checks.push(("serving".to_owned(), draining));
+        checks.push((admin::SERVING.to_owned(), draining));
         Readiness { checks }
     }
 }

@@ -5,6 +5,7 @@ use crate::admin::{Page, Version};
 const OWN: &[(&str, &str)] = &[
     ("live", "the process answers"),
     ("ready", "requests should come here, or why not"),
+    ("serving", "the same without the backends, for orchestrators"),
     ("metrics", "counters and durations, for Prometheus"),
     ("routes", "every route that is served, and what it stands for"),
     ("upstreams", "how the backends are: breaker, retries, the last failure"),

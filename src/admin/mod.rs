@@ -28,6 +28,8 @@ use crate::telemetry::metrics::{Metrics, TEXT};
 
 pub use page::{Asked, Page, Reply};
 
+/// The check of a [`Readiness`] that is about this process alone.
+pub const SERVING: &str = "serving";
 /// `Allow` of what is only read.
 const READ: &str = "GET, HEAD";
 
@@ -157,19 +159,13 @@ impl Admin {
         Some(match path {
             "/" => Answer::html(index::page(&params.version, &params.pages)),
             "/live" => Answer::json(&json!({ "live": true })),
-            "/ready" => {
-                let found = (params.ready)();
-                let status = match found.is_ready() {
-                    true => StatusCode::OK,
-                    false => StatusCode::SERVICE_UNAVAILABLE,
-                };
-                let checks: serde_json::Map<_, _> = found
-                    .checks
-                    .iter()
-                    .map(|(name, wrong)| (name.clone(), wrong.as_deref().unwrap_or("ok").into()))
-                    .collect();
-                let found = json!({ "ready": found.is_ready(), "checks": checks });
-                Answer { status, ..Answer::json(&found) }
+            "/ready" => Answer::readiness(&(params.ready)()),
+            // Without the backends: they are the same for every instance, so that where one fails no
+            // instance is better than another, and each has refusals and a cache to answer with.
+            "/serving" => {
+                let mut found = (params.ready)();
+                found.checks.retain(|(name, _)| name == SERVING);
+                Answer::readiness(&found)
             }
             "/version" => Answer::json(&json!({
                 "version": params.version.version,
@@ -203,6 +199,18 @@ impl Answer {
         // For people who ask with curl, hence the line breaks.
         let body = format!("{value:#}\n");
         Self { status: StatusCode::OK, media: "application/json", body, allow: None }
+    }
+
+    fn readiness(found: &Readiness) -> Self {
+        let status = match found.is_ready() {
+            true => StatusCode::OK,
+            false => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let said = |(name, wrong): &(String, Option<String>)| {
+            (name.clone(), wrong.as_deref().unwrap_or("ok").into())
+        };
+        let checks: serde_json::Map<_, _> = found.checks.iter().map(said).collect();
+        Self { status, ..Self::json(&json!({ "ready": found.is_ready(), "checks": checks })) }
     }
 
     fn html(body: String) -> Self {

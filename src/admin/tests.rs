@@ -9,7 +9,7 @@ fn admin(ready: Arc<AtomicBool>) -> Admin {
         metrics: Arc::new(Metrics::new("1.2.3", "abc").unwrap()),
         ready: Box::new(move || Readiness {
             checks: vec![
-                ("mappings".into(), None),
+                (SERVING.into(), None),
                 ("main".into(), (!ready.load(Ordering::SeqCst)).then(|| "not reachable".into())),
             ],
         }),
@@ -78,7 +78,10 @@ async fn ready_says_what_is_wrong() {
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(body["ready"], false);
     assert_eq!(body["checks"]["main"], "not reachable");
-    assert_eq!(body["checks"]["mappings"], "ok");
+    assert_eq!(body["checks"]["serving"], "ok");
+    let (answer, body) = ask(&admin, "GET", "/serving").await;
+    assert_eq!(answer.status(), 200, "no better instance of the gateway helps: {body}");
+    assert!(!body.contains("main"), "{body}");
     // Alive all the same: nobody should restart it.
     assert_eq!(ask(&admin, "GET", "/live").await.0.status(), 200);
 }

@@ -18,7 +18,7 @@ mod compression; // codings of answers and of requests
 mod contract_is_data; // a field and an operation are added without Rust
 mod contributing; // what CONTRIBUTING.md promises, done
 mod conversations; // conversations over `/v1`: opened, changed, listed, found, seen and gone
-mod deploy; // what deploy/ ships is what the program reads
+mod deploy; // what deploy/ ships is what the program reads, and its parts agree
 mod details; // one conversation, as the published documents show it
 mod errors; // what a client may get wrong
 mod examples; // the examples beside the embedded mappings

@@ -48,6 +48,7 @@ async fn a_hundred_requests_under_way_are_answered_before_it_ends() {
     let ready = admin.get("/ready", &[]).await.expect(503).value();
     assert_eq!(ready["ready"], false, "{ready}");
     assert!(ready["checks"]["serving"].as_str().unwrap().contains("drain"), "{ready}");
+    admin.get("/serving", &[]).await.expect(503);
     admin.get("/live", &[]).await.expect(200);
     // The listener closes just after it is said.
     while TcpStream::connect(gateway.address).await.is_ok() {

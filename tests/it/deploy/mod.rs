@@ -1,33 +1,87 @@
 //! What `deploy/` ships is what the program reads, and its parts agree with each other.
 
+mod compose;
 mod image;
+mod kubernetes;
+mod queries;
+mod systemd;
 
 use std::fs;
-use std::path::Path;
 
-use deskbridge::config::{Input, load};
+use deskbridge::config::{Config, Flags, Input, load};
 use deskbridge::dialect::embedded::Files;
+use deskbridge::syntax::{Node, Sources, yaml};
+
+use crate::support::text;
 
 /// Where the production configuration looks for secrets.
 const SECRETS: &str = "/run/secrets/deskbridge";
 
-#[test]
-fn the_production_configuration_loads() {
+/// A YAML file of `deploy/`.
+fn read(path: &str) -> Node {
+    let path = format!("deploy/{path}");
+    let mut sources = Sources::default();
+    let id = sources.add(&*path, text(&path));
+    let parsed = yaml::parse(&sources, id, yaml::FILE_NODES);
+    parsed.unwrap_or_else(|problem| panic!("{}", problem.render(&sources, false)))
+}
+
+/// What stands at `way`, `spec.template.0.name`.
+fn at<'n>(node: &'n Node, way: &str) -> &'n Node {
+    way.split('.').fold(node, |node, step| {
+        let inner = match step.parse::<usize>() {
+            Ok(index) => node.as_list().and_then(|list| list.get(index)),
+            Err(_) => node.get(step),
+        };
+        inner.unwrap_or_else(|| panic!("no {step} of {way} in {node:?}"))
+    })
+}
+
+/// The text or number at `way`.
+fn word(node: &Node, way: &str) -> String {
+    let node = at(node, way);
+    node.as_text().map_or_else(|| node.to_json().to_string(), str::to_owned)
+}
+
+/// Elements of the list at `way`.
+fn list<'n>(node: &'n Node, way: &str) -> &'n [Node] {
+    at(node, way).as_list().unwrap_or_else(|| panic!("{way} is no list"))
+}
+
+/// A configuration of `deploy/` as it loads where its secrets lie in `secrets`: the files of that
+/// folder that it names are made up, and nothing else it may want is there.
+fn load_with(path: &str, secrets: &str) -> (Config, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/deskbridge.yaml");
-    let text = fs::read_to_string(shipped).unwrap();
-    for secret in ["backend-token", "dashboards-token", "order-sync-token"] {
-        assert!(text.contains(&format!("{SECRETS}/{secret}")));
-        fs::write(folder.path().join(secret), secret).unwrap();
+    let written = text(&format!("deploy/{path}"));
+    let inside = format!("{secrets}/");
+    let named = written.split(&*inside).skip(1);
+    let mut names: Vec<String> = named.map(|rest| rest.split('}').next().unwrap().into()).collect();
+    names.sort();
+    assert!(!names.is_empty(), "{path} has no secret in {secrets}");
+    for name in &names {
+        fs::write(folder.path().join(name), name).unwrap();
     }
     let file = folder.path().join("deskbridge.yaml");
-    fs::write(&file, text.replace(SECRETS, &folder.path().display().to_string())).unwrap();
+    fs::write(&file, written.replace(secrets, &folder.path().display().to_string())).unwrap();
+    let input =
+        Input { file: Some(file), environment: Default::default(), flags: Flags::default() };
+    (load(&input).unwrap_or_else(|problems| panic!("{path}: {problems}")), names)
+}
 
-    let config = load(&Input { file: Some(file), ..Input::default() })
-        .unwrap_or_else(|problems| panic!("{problems}"));
+/// A time as these files write it, in seconds: `30s`, `30`.
+fn seconds(text: &str) -> u64 {
+    text.trim_end_matches('s').parse().unwrap_or_else(|_| panic!("{text} is no time"))
+}
+
+#[test]
+fn the_production_configuration_loads() {
+    let (config, secrets) = load_with("deskbridge.yaml", SECRETS);
+    assert_eq!(secrets, ["backend-token", "dashboards-token", "order-sync-token"]);
     config.check_dialects(&Files::embedded().dialects()).unwrap();
 
     // What stands in the file as a default is one, and no key of these blocks is missing there.
+    let text = text("deploy/deskbridge.yaml");
+    let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty.yaml");
     let least = "upstreams: { main: { kind: sandbox } }\ntenants: { acme: { upstream: main } }\n";
     fs::write(&empty, least).unwrap();
