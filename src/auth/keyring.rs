@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use crate::canonical::{Access, Actor, Principal, Tenant};
+use crate::canonical::{Access, Actor, Facts, Principal, ReadsAs, Tenant};
 
 /// The credentials that the configuration lists. Names are unique; no secret stands twice for one
 /// tenant and dialect.
@@ -39,6 +39,8 @@ pub struct Credential {
     pub access: Access,
     /// Whether its bearer may say as whom it asks (`Deskbridge-Actor`).
     pub act_as: bool,
+    /// As whom objects are read.
+    pub reads_as: ReadsAs,
 }
 
 impl Credential {
@@ -108,26 +110,36 @@ impl fmt::Debug for Keyring {
     }
 }
 
-/// The principal of a credential. Facts: `kind`, `account`, and `agent` for a person's.
-fn principal(credential: &Credential) -> Principal {
-    let (kind, agent) = match &credential.actor {
+/// What mapping files read of an actor: `kind`, `account`, and `agent` of a person. `account` is
+/// JSON text.
+pub(super) fn facts(actor: &Actor, account: Option<&str>) -> Facts {
+    let (kind, agent) = match actor {
         Actor::Agent(id) => ("agent", Some(id)),
         Actor::Bot(_) => ("bot", None),
         Actor::Platform(_) => ("platform", None),
         Actor::ContactIdentity(_) => ("contact", None),
         Actor::Gateway => ("gateway", None),
     };
-    let text = |text: &str| serde_json::Value::from(text).to_string();
     let kind = Some(("kind", text(kind)));
-    let account = credential.account.as_ref().map(|account| ("account", text(account)));
+    let account = account.map(|account| ("account", account.to_owned()));
     let agent = agent.map(|id| ("agent", text(id)));
+    kind.into_iter().chain(account).chain(agent).collect()
+}
+
+fn text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn principal(credential: &Credential) -> Principal {
+    let account = credential.account.as_deref().map(text);
     Principal {
         tenant: credential.tenant.clone(),
         name: Arc::clone(&credential.name),
         actor: credential.actor.clone(),
         access: credential.access,
         act_as: credential.act_as,
-        facts: kind.into_iter().chain(account).chain(agent).collect(),
+        reads_as: credential.reads_as,
+        facts: facts(&credential.actor, account.as_deref()),
     }
 }
 
@@ -145,6 +157,7 @@ mod tests {
             dialects: dialects.iter().map(|d| (*d).into()).collect(),
             access: Access::Read,
             act_as: false,
+            reads_as: ReadsAs::default(),
         }
     }
 

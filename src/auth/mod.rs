@@ -17,7 +17,7 @@ use tower::{Layer, Service};
 
 use crate::call::{Authorised, Call, Claim};
 use crate::canonical::{
-    Access, Actor, Facts, FieldProblem, Principal, Problem, ProblemCode, Tenant,
+    Access, Actor, Facts, FieldProblem, Principal, Problem, ProblemCode, ReadsAs, Tenant,
 };
 use crate::dialect::Dialect;
 use crate::dialect::scheme::{Credential, Place};
@@ -261,7 +261,13 @@ fn acting(known: Arc<Principal>, headers: &HeaderMap) -> Result<Arc<Principal>, 
             ..FieldProblem::default()
         })
     })?;
-    Ok(Arc::new(Principal { actor, ..Principal::clone(&known) }))
+    // The backend is to answer as this actor would see it, whatever the credential's own sees.
+    let reads_as = match actor {
+        Actor::Gateway => ReadsAs::Gateway,
+        _ => ReadsAs::Actor,
+    };
+    let facts = keyring::facts(&actor, known.fact("account"));
+    Ok(Arc::new(Principal { actor, reads_as, facts, ..Principal::clone(&known) }))
 }
 
 /// The principal of facts that were looked up, if they may be this caller's.
@@ -299,6 +305,7 @@ fn settle<B>(
         actor,
         access: Access::Write,
         act_as: false,
+        reads_as: ReadsAs::Gateway,
         facts,
     };
     Ok((Arc::new(principal), credential.sight.clone()))
@@ -317,6 +324,7 @@ fn nobody(tenant: Tenant) -> Arc<Principal> {
         actor: Actor::Gateway,
         access: Access::Write,
         act_as: false,
+        reads_as: ReadsAs::Gateway,
         facts: Facts::default(),
     })
 }

@@ -24,7 +24,9 @@ impl Key {
         let mut key = Self(SmallVec::new());
         key.part(request.tenant.0.as_bytes());
         key.0.extend_from_slice(&request.operation.0.to_be_bytes());
-        if per_actor {
+        // What is the same for everyone is asked as the gateway. Where it is asked as somebody, the
+        // answer is theirs alone, whatever the contract says of the operation.
+        if per_actor || request.actor != Actor::Gateway {
             let (kind, id) = match &request.actor {
                 Actor::Gateway => (0, ""),
                 Actor::ContactIdentity(id) => (1, &**id),
@@ -62,7 +64,7 @@ mod tests {
     use bytes::Bytes;
 
     #[test]
-    fn every_part_tells_questions_apart_and_the_actor_only_where_it_matters() {
+    fn every_part_tells_questions_apart_and_so_does_whoever_asks() {
         let base = request("acme", 0, &["1", "n:7"]);
         let key = |r: &Request| Key::new(r, true).unwrap();
         assert_eq!(key(&base), key(&base.clone()));
@@ -83,7 +85,7 @@ mod tests {
             assert_ne!(key(&base), key(other), "{other:?}");
         }
         let agent = Request { actor: Actor::Agent("7".into()), ..base.clone() };
-        assert_eq!(Key::new(&base, false), Key::new(&agent, false));
+        assert_ne!(Key::new(&base, false), Key::new(&agent, false), "an answer of their own");
         assert!(!key(&base).0.spilled(), "an ordinary key is built on the stack");
     }
 

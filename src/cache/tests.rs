@@ -407,7 +407,7 @@ async fn the_bytes_stay_within_their_bound_while_entries_and_renderings_come_and
 
 #[tokio::test]
 async fn a_failure_is_noted_with_what_the_cache_did_but_not_for_the_gateways_own_look_ups() {
-    use crate::canonical::{Access, Facts, Principal, Tenant, Viewer};
+    use crate::canonical::{Access, Facts, Principal, ReadsAs, Tenant, Viewer};
     let (cache, mut backend) = cache();
     let tenant = Tenant("acme".into());
     let principal = Principal {
@@ -416,6 +416,7 @@ async fn a_failure_is_noted_with_what_the_cache_did_but_not_for_the_gateways_own
         actor: Actor::Gateway,
         access: Access::Read,
         act_as: false,
+        reads_as: ReadsAs::default(),
         facts: Facts::default(),
     };
     let viewer = Viewer { principal: Arc::new(principal), sight: None };

@@ -19,7 +19,7 @@ pub use operation::OperationId;
 pub use outcome::Outcome;
 pub use params::Params;
 pub use payload::{Payload, Response, Revision};
-pub use principal::{Access, Actor, Facts, Principal, Sight, Tenant};
+pub use principal::{Access, Actor, Facts, Principal, ReadsAs, Sight, Tenant};
 pub use problem::{FieldProblem, Problem, ProblemCode};
 
 use crate::telemetry::record::Record;

@@ -47,15 +47,44 @@ impl std::str::FromStr for Actor {
         if text == "gateway" {
             return Ok(Self::Gateway);
         }
-        match text.split_once(':') {
-            Some(("contact-identity", id)) if !id.is_empty() => {
-                Ok(Self::ContactIdentity(id.into()))
-            }
-            Some(("agent", id)) if !id.is_empty() => Ok(Self::Agent(id.into())),
-            Some(("bot", id)) if !id.is_empty() => Ok(Self::Bot(id.into())),
-            Some(("platform", id)) if !id.is_empty() => Ok(Self::Platform(id.into())),
+        let (kind, id) = text.split_once(':').filter(|(_, id)| is_reference(id)).ok_or(())?;
+        match kind {
+            "contact-identity" => Ok(Self::ContactIdentity(id.into())),
+            "agent" => Ok(Self::Agent(id.into())),
+            "bot" => Ok(Self::Bot(id.into())),
+            "platform" => Ok(Self::Platform(id.into())),
             _ => Err(()),
         }
+    }
+}
+
+/// Whether a text is what the contract calls an `IdRef`: an id, or a number, UUID or foreign name
+/// that stands for one.
+fn is_reference(text: &str) -> bool {
+    const LONGEST: usize = 255;
+    let short = |text: &str| (1..=LONGEST).contains(&text.chars().count());
+    match text.split_once(':') {
+        None => {
+            let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+            text.len() <= LONGEST && !text.is_empty() && text.bytes().all(letter)
+        }
+        Some(("n", number)) => {
+            (1..=16).contains(&number.len())
+                && !number.starts_with('0')
+                && number.bytes().all(|b| b.is_ascii_digit())
+        }
+        Some(("u", uuid)) => {
+            uuid.len() == 36 && uuid.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
+        }
+        Some(("x", name)) => name.split_once(':').is_some_and(|(system, id)| {
+            let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b);
+            system.len() <= 64
+                && system.bytes().all(letter)
+                && system.starts_with(|c: char| c.is_ascii_lowercase())
+                && short(id)
+                && !id.contains(char::is_control)
+        }),
+        Some(_) => false,
     }
 }
 
@@ -67,6 +96,17 @@ pub enum Access {
     /// Reads and writes.
     #[default]
     Write,
+}
+
+/// As whom objects are read: what is the same for everyone who may see everything of an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReadsAs {
+    /// As the gateway, so that everyone shares one answer.
+    #[default]
+    Gateway,
+    /// As the actor, whose answers are then nobody else's: the backend judges every read of one who
+    /// does not see everything.
+    Actor,
 }
 
 /// Who is calling, as the credential told. Mapping files read it as `$principal.<name>`.
@@ -83,6 +123,8 @@ pub struct Principal {
     pub access: Access,
     /// Whether it may say as whom it asks (`Deskbridge-Actor`).
     pub act_as: bool,
+    /// As whom objects are read.
+    pub reads_as: ReadsAs,
     /// What `yields` gave: `kind` (`agent`, `contact`, `public`, `platform`), `account`, `inbox`,
     /// `identity`, `contact`, `agent`, `verified`, …
     pub facts: Facts,
@@ -160,4 +202,56 @@ pub enum Allowed {
     Words(Vec<Box<str>>),
     /// The fact of the principal with this name.
     Principal(Box<str>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Actor, is_reference};
+
+    #[test]
+    fn an_actor_is_a_kind_and_a_reference_and_reads_as_it_is_written() {
+        for text in [
+            "gateway",
+            "agent:n:2",
+            "agent:agt_7f-3",
+            "bot:u:0f6d9c0e-0000-4000-8000-000000000001",
+            "platform:x:zendesk:38:61 b",
+            "contact-identity:idn_1",
+        ] {
+            assert_eq!(text.parse::<Actor>().map(|a| a.to_string()), Ok(text.to_owned()));
+        }
+        for text in
+            ["", "Gateway", "gateway:1", "agent", "agent:", "agents:n:2", "agent:n:2,gateway"]
+        {
+            assert_eq!(text.parse::<Actor>(), Err(()), "{text}");
+        }
+    }
+
+    /// The pattern of the contract says the same.
+    #[test]
+    fn a_reference_is_what_the_contract_says() {
+        let contract = crate::canonical::contract::tests::embedded();
+        let schema = contract.schema_named("IdRef").unwrap();
+        let crate::canonical::contract::Kind::String(text) = &contract.schema(schema).kind else {
+            panic!("an IdRef is no text")
+        };
+        let pattern = text.pattern.as_ref().unwrap();
+        let long = "a".repeat(255);
+        let texts =
+            ["n:", "n:0", "n:01", "n:1", "n:1234567890123456", "n:12345678901234567", "n:-1"];
+        let more = [
+            "u:",
+            "u:0f6d9c0e-0000-4000-8000-00000000000",
+            "u:0f6d9c0e-0000-4000-8000-00000000000g",
+        ];
+        let foreign =
+            ["x:zendesk:1", "x:Zendesk:1", "x:9:1", "x::1", "x:z:", "x:z:a:b", "x:z_-9:é", "y:1"];
+        let plain = ["", " ", "a b", "a", "A_-9", "é", "a/b", "..", &long];
+        let longer = format!("{long}a");
+        let longer = [&*longer];
+        let all = texts.iter().chain(&more).chain(&foreign).chain(&plain).chain(&longer);
+        for text in all {
+            assert_eq!(is_reference(text), pattern.is_match(text), "{text:?}");
+        }
+    }
 }

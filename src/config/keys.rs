@@ -223,6 +223,12 @@ pub const KEYS: &[Key] = &[
         Default,
         "Whether it may name the actor of each request itself (`Deskbridge-Actor`), as another gateway should.",
     ),
+    key(
+        "credentials[].reads_as",
+        "`gateway`, `actor`",
+        Default,
+        "As whom it reads one conversation, message or contact. `gateway`: every dialect and caller shares one answer. `actor`: the backend judges each read, for whoever may not see everything of the account.",
+    ),
     key("cache.enabled", BOOLEAN, Default, "Whether canonical reads are remembered."),
     key("cache.max_bytes", SIZE, Default, "Most memory of answers and their renderings."),
     key("limits.max_body", SIZE, Default, "The longest body of a request (413)."),

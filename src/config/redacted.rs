@@ -80,6 +80,10 @@ pub(super) fn json(config: &Config) -> Value {
                     crate::canonical::Access::Write => "write",
                 },
                 "act_as": c.act_as,
+                "reads_as": match c.reads_as {
+                    crate::canonical::ReadsAs::Gateway => "gateway",
+                    crate::canonical::ReadsAs::Actor => "actor",
+                },
             }))
             .collect::<Vec<_>>(),
         "cache": { "enabled": config.cache.enabled, "max_bytes": size(config.cache.max_bytes) },

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use secrecy::ExposeSecret;
 
 use super::*;
-use crate::canonical::{Access, Actor};
+use crate::canonical::{Access, Actor, ReadsAs};
 use crate::telemetry::LogForm;
 
 fn folder(kind: &str) -> PathBuf {
@@ -108,6 +108,7 @@ fn every_key_is_read() {
     assert!(dashboards.opens("account") && !dashboards.opens("third-party"));
     assert_eq!(sync.secret.expose_secret(), "from-a-file");
     assert_eq!((sync.access, sync.act_as, &sync.actor), (Access::Write, true, &Actor::Gateway));
+    assert_eq!((dashboards.reads_as, sync.reads_as), (ReadsAs::Gateway, ReadsAs::Actor));
     assert!(sync.opens("anything"));
     assert_eq!(config.cache, Cache { enabled: false, max_bytes: 64 << 20 });
     assert_eq!(config.mappings, Some(folder("good").join("mappings")));

@@ -23,7 +23,7 @@ use tower::{ServiceBuilder, ServiceExt};
 use crate::auth;
 use crate::auth::keyring::{self, Keyring};
 use crate::call::{Authorised, Call};
-use crate::canonical::{Access, Actor, Principal, Tenant};
+use crate::canonical::{Access, Actor, Principal, ReadsAs, Tenant};
 use crate::dialect::Dialect;
 use crate::dialect::catalog::Catalog;
 use crate::dialect::embedded::Files;
@@ -235,6 +235,7 @@ fn key(example: &Example, principal: &Principal) -> keyring::Credential {
         dialects: Vec::new(),
         access: Access::Write,
         act_as: false,
+        reads_as: ReadsAs::default(),
     }
 }
 
@@ -257,6 +258,7 @@ fn principal(example: &Example, tenant: Tenant) -> Principal {
         actor,
         access: Access::Write,
         act_as: false,
+        reads_as: ReadsAs::default(),
         facts: example.principal.iter().map(|(n, json)| (n, json)).collect(),
     }
 }

@@ -8,8 +8,10 @@ use futures_util::future::try_join_all;
 use smallvec::SmallVec;
 use tower::{Service, ServiceExt};
 
+use crate::canonical::contract::{Location, Operation, Parameter};
 use crate::canonical::{
-    Actor, OperationId, Params, Principal, ProblemCode, Request, Response, Sight, Tenant, Viewer,
+    Actor, OperationId, Params, Principal, Problem, ProblemCode, ReadsAs, Request, Response, Sight,
+    Tenant, Viewer,
 };
 use crate::dialect::catalog::{Catalog, documents};
 use crate::dialect::route::{Call, Route};
@@ -22,6 +24,9 @@ use crate::telemetry::record::Record;
 use super::pages;
 use super::problems;
 use super::scratch::translate;
+
+/// The fact that says to which account a principal belongs.
+const ACCOUNT: &str = "account";
 
 /// What the calls of one request have in common.
 #[derive(Clone, Copy, Debug)]
@@ -238,10 +243,13 @@ pub fn prepare(
         None => Bytes::new(),
     };
     let operation = contract.get(call.operation);
+    complete(operation, &params, job.principal)?;
     // Reads that are the same for everyone are asked as the gateway, so that everyone shares them.
-    let as_gateway = operation.safe && !operation.cache.per_actor;
+    let shared = operation.safe && !operation.cache.per_actor;
     let actor = match job.principal {
-        Some(principal) if !as_gateway => principal.actor.clone(),
+        Some(principal) if !shared || principal.reads_as == ReadsAs::Actor => {
+            principal.actor.clone()
+        }
         _ => Actor::Gateway,
     };
     Ok(Some(Request {
@@ -256,6 +264,32 @@ pub fn prepare(
         fresh: call.fresh,
         record: job.record.clone(),
     }))
+}
+
+/// Refuses a call without an address: a credential that belongs to no account asks a dialect whose
+/// account is the credential's.
+fn complete(
+    operation: &Operation,
+    params: &Params,
+    principal: Option<&Arc<Principal>>,
+) -> Result<(), Error> {
+    let lacks = |(position, parameter): &(u8, &Parameter)| {
+        parameter.location == Location::Path && params.get(*position).is_none()
+    };
+    let Some((_, missing)) = (0_u8..).zip(&operation.parameters).find(lacks) else {
+        return Ok(());
+    };
+    let account = |principal: &Arc<Principal>| {
+        principal.fact(ACCOUNT).is_some_and(|account| account != "null")
+    };
+    if principal.is_some_and(|principal| !account(principal)) {
+        return Err(Problem::new(ProblemCode::Forbidden)
+            .cause(ACCOUNT)
+            .detail("This credential belongs to no account")
+            .into());
+    }
+    Err(Error::from(ProblemCode::Internal)
+        .within(format!("a call of `{}` lacks its `{}`", operation.name, missing.name)))
 }
 
 /// A program over a client's values and earlier answers failed: whose fault is it?

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use crate::auth::keyring::Credential;
-use crate::canonical::{Access, Actor, Tenant};
+use crate::canonical::{Access, Actor, ReadsAs, Tenant};
 use crate::config::load::Input;
 use crate::config::raw::{Reading, Section};
 use crate::config::{Mount, Mounts, secret};
@@ -123,6 +123,8 @@ pub(super) fn credentials(
         let dialects = block.texts("dialects").unwrap_or_default();
         let access = block.word("access", &[("read", Access::Read), ("write", Access::Write)]);
         let act_as = block.boolean("act_as");
+        let readers = [("gateway", ReadsAs::Gateway), ("actor", ReadsAs::Actor)];
+        let reads_as = block.word("reads_as", &readers);
         block.finish();
         let (Some(name), Some(secret), Some(tenant), Some(actor)) = (name, secret, tenant, actor)
         else {
@@ -137,6 +139,7 @@ pub(super) fn credentials(
             dialects: dialects.iter().map(|dialect| dialect.value.as_str().into()).collect(),
             access: access.unwrap_or_default(),
             act_as: act_as.unwrap_or_default(),
+            reads_as: reads_as.unwrap_or_default(),
         };
         if let Some(other) = found.iter().find(|other| both_open(other, &credential)) {
             let at = text.map_or(name.span, |text| text.span);

@@ -5,6 +5,7 @@
 //! Times and ids that a write makes are equal because the sandbox's time stands still
 //! (`sandbox.fixed_time`) and both get the same requests in the same order.
 
+mod actors;
 mod data;
 mod pair;
 

@@ -59,6 +59,10 @@ mounts:
 credentials:
   - {{ name: agent, secret: \"${{env:AGENT_TOKEN}}\", tenant: demo, account: \"1\", actor: \"agent:n:2\", dialects: [account, chatwoot-account] }}
   - {{ name: bearer, secret: \"${{env:BEARER_TOKEN}}\", tenant: demo, account: \"1\", actor: \"agent:n:1\", dialects: [third-party, canonical], act_as: true }}
+  - {{ name: limited, secret: \"${{env:LIMITED_TOKEN}}\", tenant: demo, account: \"1\", actor: \"agent:n:5\", reads_as: actor }}
+  - {{ name: bot, secret: \"${{env:BOT_TOKEN}}\", tenant: demo, account: \"1\", actor: \"bot:n:1\" }}
+  - {{ name: platform, secret: \"${{env:PLATFORM_TOKEN}}\", tenant: demo, actor: \"platform:n:1\" }}
+  - {{ name: identity, secret: \"${{env:IDENTITY_TOKEN}}\", tenant: demo, account: \"1\", actor: \"contact-identity:n:1\", reads_as: actor }}
 ",
         data.time
     )

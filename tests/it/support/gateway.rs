@@ -18,6 +18,10 @@ pub(crate) const SECRETS: &[(&str, &str)] = &[
     ("AGENT_TOKEN", "demo-agent"),
     ("BEARER_TOKEN", "demo-bearer"),
     ("OTHER_TOKEN", "other-bearer"),
+    ("LIMITED_TOKEN", "demo-limited"),
+    ("BOT_TOKEN", "demo-bot"),
+    ("PLATFORM_TOKEN", "demo-platform"),
+    ("IDENTITY_TOKEN", "demo-identity"),
 ];
 
 /// A running gateway. Dropped, it ends.
