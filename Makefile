@@ -4,7 +4,7 @@ CARGO ?= cargo
 export DESKBRIDGE_REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-tools lint doc bench fuzz generate
+.PHONY: help run test test-tools lint doc bench fuzz history generate
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -31,6 +31,9 @@ bench: ## measure the translator against reading the JSON once
 
 fuzz: ## fuzz the JSON scanner, places and mapping files for a minute each
 	./fuzz/run
+
+history: ## read and write while the way to the backend fails (HISTORY_SECONDS, HISTORY_SEED)
+	HISTORY_SECONDS=$${HISTORY_SECONDS:-60} $(CARGO) test --locked --test it history::what -- --nocapture
 
 generate: ## rewrite the generated pages under docs/
 	UPDATE=1 $(CARGO) test --locked --test it generated

@@ -25,6 +25,7 @@ mod examples; // the examples beside the embedded mappings
 mod failures; // what the backend may get wrong
 mod faulty; // the proxy that fails on purpose does what it says
 mod generated; // pages that the program writes: are they as it would write them now?
+mod history; // what readers and writers may see while faults come and go
 mod interpreters; // the fast and the slow interpreter, over every shipped program
 mod laws; // what must hold of every record whatever the values are, and faults that are found
 mod manners; // HTTP as it should be, and habits of the dialects

@@ -150,3 +150,20 @@ async fn a_backend_that_answers_about_another_contact_or_inbox_is_not_believed()
     client.get(own, NONE).await.expect(404);
     assert_eq!(backend.count(&Method::GET, path), 1);
 }
+
+/// Whoever was told 404 would write again.
+#[tokio::test]
+async fn a_write_that_is_answered_with_something_else_is_the_backends_failure() {
+    let (backend, _gateway, client) = set_up().await;
+    let path = format!("{PUBLIC}/messages");
+    let foreign = with(desk::message(5001), "/visibility", json!("internal"));
+    for answer in [foreign, json!({ "id": 7 }), json!({})] {
+        backend.tell(Method::POST, MESSAGES, 201, answer.to_string());
+        let body = json!({ "content": "x" });
+        client.json(Method::POST, &path, NONE, &body).await.expect(502);
+    }
+    assert_eq!(backend.count(&Method::POST, MESSAGES), 3);
+    // A read that says of nobody that it is theirs is none of a thing that is not there.
+    desk::show(&backend, &json!({ "id": "cnv_8Kq", "messages": [] }));
+    client.get(PUBLIC, NONE).await.expect(502);
+}

@@ -90,6 +90,8 @@ struct State {
     seen: watch::Sender<Vec<Seen>>,
     /// So many connections are reset as soon as they are accepted.
     unwelcome: AtomicUsize,
+    /// Requests whose head was read and that have not come to their end.
+    busy: watch::Sender<usize>,
     /// Connections that are served; counted, so that cutting them can be waited for.
     open: watch::Sender<usize>,
     /// Changes when every connection is to be cut.
@@ -129,6 +131,7 @@ impl Faulty {
             rules: Mutex::default(),
             seen: watch::Sender::new(Vec::new()),
             unwelcome: AtomicUsize::new(0),
+            busy: watch::Sender::new(0),
             open: watch::Sender::new(0),
             cut: watch::Sender::new(0),
         });
@@ -160,6 +163,11 @@ impl Faulty {
     /// Resets the next connections as soon as they are accepted, before anything is read.
     pub(crate) fn reset_connections(&self, count: usize) {
         self.state.unwelcome.store(count, Ordering::SeqCst);
+    }
+
+    /// Waits until no request is under way any more, the late ones included.
+    pub(crate) async fn idle(&self) {
+        self.state.busy.subscribe().wait_for(|busy| *busy == 0).await.unwrap();
     }
 
     /// Resets every connection that there is, idle or not.
@@ -235,6 +243,22 @@ impl State {
 
     fn amend(&self, place: usize, amend: impl FnOnce(&mut Seen)) {
         self.seen.send_modify(|all| amend(&mut all[place]));
+    }
+}
+
+/// A request under way.
+struct Busy<'a>(&'a State);
+
+impl<'a> Busy<'a> {
+    fn new(state: &'a State) -> Self {
+        state.busy.send_modify(|busy| *busy += 1);
+        Self(state)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.busy.send_modify(|busy| *busy -= 1);
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::fault::{At, Fault, What};
-use super::{Seen, State};
+use super::{Busy, Seen, State};
 
 /// Most bytes of a head.
 const MOST: usize = 64 << 10;
@@ -41,6 +41,7 @@ enum Then {
 pub(super) async fn converse(stream: &mut TcpStream, state: &State) {
     let mut read = BytesMut::new();
     while let Some(head) = head(stream, &mut read).await {
+        let _busy = Busy::new(state);
         match exchange(stream, &mut read, state, head).await {
             Some(Then::Next) => {}
             Some(Then::Reset) => {
