@@ -21,12 +21,13 @@ use crate::canonical::{Contract, Tenant};
 use crate::config::{self, Config, Mounts, UpstreamKind};
 use crate::dialect::catalog::{Catalog, MountSpec};
 use crate::dialect::embedded::{Files, Unreadable};
+use crate::forwarded::{self, Proxies};
 use crate::limit;
 use crate::sandbox::{self, Sandbox};
-use crate::server::{self, Drained};
+use crate::server::{self, Drained, Peers};
 use crate::stack::{self, Parts, Upstreams};
 use crate::syntax::{Diagnostics, Sources};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, metrics};
 use crate::translate;
 use crate::upstream::{self, Remote};
 
@@ -80,6 +81,7 @@ pub struct App {
     upstreams: Upstreams,
     admin_params: admin::Params,
     server_params: server::Params,
+    peers: Arc<Peers>,
     health: Arc<Health>,
     probes: Vec<(usize, String)>,
 }
@@ -145,8 +147,11 @@ impl App {
             &contract,
         );
         measure(&metrics, &cache.stats())?;
+        let peers = Arc::new(Peers::default());
+        listening_metrics(&metrics, &peers)?;
         let parts = Parts {
             catalog: Arc::new(ArcSwap::from_pointee(catalog)),
+            proxies: Proxies::new(&config.server.trusted_proxies),
             contract: Arc::clone(&contract),
             metrics: Arc::clone(&metrics),
             keyring: Arc::new(Keyring::new(&config.credentials)),
@@ -184,7 +189,17 @@ impl App {
             pages: Vec::new(),
         };
         let server_params = config.server.params.clone();
-        Ok(Self { gateway, admin, parts, upstreams, admin_params, server_params, health, probes })
+        Ok(Self {
+            gateway,
+            admin,
+            parts,
+            upstreams,
+            admin_params,
+            server_params,
+            peers,
+            health,
+            probes,
+        })
     }
 
     /// Where clients connect.
@@ -218,7 +233,8 @@ impl App {
                 // Ends when told, and when the sender is gone.
                 let _ = end.changed().await;
             };
-            server::serve(admin_listener, |_| admin.clone(), end, admin_params).await
+            let peers = Arc::default();
+            server::serve(admin_listener, |_| admin.clone(), end, admin_params, &peers).await
         });
         for (index, authority) in self.probes {
             tokio::spawn(probe(Arc::clone(&self.health), index, authority, ended.subscribe()));
@@ -233,8 +249,8 @@ impl App {
             tracing::info!("draining: no new connections, requests in flight end");
         };
         let (_server_params, server_params) = watch::channel(self.server_params);
-        let drained =
-            server::serve(self.gateway, |_| service.clone(), shutdown, server_params).await;
+        let make = |peer: SocketAddr| forwarded::of(service.clone(), peer.ip());
+        let drained = server::serve(self.gateway, make, shutdown, server_params, &self.peers).await;
         keeping.abort();
         let _ = ended.send(());
         let _ = watching.await;
@@ -374,6 +390,38 @@ async fn probe(
             tracing::warn!(upstream = &**name, reachable, "the way to a backend changed");
         }
     }
+}
+
+/// What is counted of the connections of clients.
+fn listening_metrics(metrics: &Metrics, peers: &Arc<Peers>) -> Result<(), StartError> {
+    #[expect(clippy::cast_precision_loss, reason = "counters are floats")]
+    let read = |of: fn(&Peers) -> u64| {
+        let peers = Arc::clone(peers);
+        move || of(&peers) as f64
+    };
+    metrics.register_gauge(
+        "deskbridge_connections_open",
+        "Connections of clients.",
+        read(Peers::open),
+    )?;
+    metrics.register_total(
+        "deskbridge_connections_accepted_total",
+        "Connections that clients made, refused ones included.",
+        read(Peers::accepted),
+    )?;
+    let refused = server::Refusal::ALL.map(|reason| {
+        let peers = Arc::clone(peers);
+        #[expect(clippy::cast_precision_loss, reason = "counters are floats")]
+        let read: metrics::Read = Box::new(move || peers.refused(reason) as f64);
+        (reason.label(), read)
+    });
+    metrics.register_counter(
+        "deskbridge_connections_refused_total",
+        "Connections that were not served, or no longer.",
+        "reason",
+        refused.into(),
+    )?;
+    Ok(())
 }
 
 fn measure(metrics: &Metrics, stats: &cache::Stats) -> Result<(), StartError> {

@@ -53,6 +53,8 @@ pub enum Claim {
     },
     /// No mount's.
     Unclaimed,
+    /// It is not for exactly one host, so no mount may be looked for; why not.
+    Misaddressed(&'static str),
 }
 
 /// A route and the values in its path.
@@ -73,7 +75,7 @@ impl Claim {
         match self {
             Self::Route(claimed) => Some(claimed.mount),
             Self::Method { mount, .. } | Self::Nothing { mount, .. } => Some(*mount),
-            Self::Unclaimed => None,
+            Self::Unclaimed | Self::Misaddressed(_) => None,
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod error;
 pub mod examples;
+pub mod forwarded;
 pub mod server;
 pub mod stack;
 // The ground: knows nothing of ours.

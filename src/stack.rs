@@ -32,6 +32,7 @@ use crate::call::{Authorised, Call};
 use crate::canonical::{Actor, Contract, Facts, Principal, ProblemCode, Request, Response, Tenant};
 use crate::dialect::catalog::Catalog;
 use crate::error::Error;
+use crate::forwarded::{Arrived, Proxies};
 use crate::limit;
 use crate::telemetry::record::Record;
 use crate::telemetry::{self, Metrics};
@@ -48,6 +49,8 @@ pub struct Parts {
     pub catalog: Arc<ArcSwap<Catalog>>,
     /// The contract; the same for the life of the process.
     pub contract: Arc<Contract>,
+    /// Whose forwarding headers are believed.
+    pub proxies: Proxies,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Credentials.
@@ -68,10 +71,7 @@ pub struct Parts {
 pub fn inbound<B>(
     p: &Parts,
     upstreams: Upstreams,
-) -> impl Service<http::Request<B>, Response = Answer, Error = Infallible, Future: Send>
-+ Clone
-+ Send
-+ use<B>
+) -> impl Service<Arrived<B>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send + use<B>
 where
     B: Body<Data = Bytes, Error: fmt::Display> + Send + 'static,
 {
@@ -87,13 +87,15 @@ where
     };
     ServiceBuilder::new()
         // Outermost: one id, one access line, one count per request, refusals included.
-        .layer(telemetry::layer(Arc::clone(&p.metrics), &p.telemetry))
+        .layer(telemetry::layer(Arc::clone(&p.metrics), &p.telemetry, p.proxies.clone()))
         // Before anything can fail: failures are written in the client's dialect.
-        .layer(translate::recognise::layer(Arc::clone(&p.catalog)))
+        .layer(translate::recognise::layer(Arc::clone(&p.catalog), p.proxies.clone()))
         // A widget must be able to read a refusal too, so it stands above `rescue`.
         .layer(translate::cors::layer())
         // The only place where an error becomes a response; Infallible above it.
         .layer(translate::rescue::layer())
+        // Nothing is done for a request that is for no host, or for two.
+        .layer(translate::authority::layer())
         // Cheap refusals first.
         .layer(limit::admission(&p.limit))
         .layer(auth::layer(Arc::clone(&p.keyring), resolve))

@@ -97,7 +97,8 @@ async fn health_is_what_the_admin_listener_says() {
     let serving = tokio::spawn(async move {
         let make = move |_| tower::service_fn(answer.clone());
         let params = tokio::sync::watch::channel(crate::server::Params::default()).1;
-        crate::server::serve(listener, make, std::future::pending(), params).await
+        crate::server::serve(listener, make, std::future::pending(), params, &Default::default())
+            .await
     });
     let ask = move |line: String, variable: String| async move {
         tokio::task::spawn_blocking(move || {

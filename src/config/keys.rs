@@ -234,6 +234,12 @@ pub const KEYS: &[Key] = &[
     key("limits.max_body", SIZE, Default, "The longest body of a request (413)."),
     key("limits.max_in_flight", COUNT, Default, "Most requests under way; one more is 503."),
     key("limits.max_connections", COUNT, Default, "Most connections; the next ones wait."),
+    key(
+        "limits.max_connections_per_address",
+        COUNT,
+        Default,
+        "Most connections of one address (IPv6: one /64); the next is closed. Trusted proxies may have as many as they like.",
+    ),
     key("limits.header_timeout", TIME, Default, "To the end of a request's head."),
     key("limits.body_timeout", TIME, Default, "Between two pieces of a request's body (408)."),
     key(
@@ -269,6 +275,12 @@ pub const KEYS: &[Key] = &[
         "The least important lines written. Access lines are `info`.",
     ),
     key("telemetry.server_timing", BOOLEAN, Default, "`Server-Timing` on answers."),
+    key(
+        "telemetry.client_address",
+        "`none`, `network`, `full`",
+        Default,
+        "What access lines say of a client's address, which is personal data: `network` is its /24, or /48 of IPv6.",
+    ),
     key(
         "mappings.dir",
         "folder",

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::config::value::{ByteSize, Percent, Time};
 use crate::config::{Config, Mounts, Upstream, UpstreamKind};
-use crate::telemetry::LogForm;
 use crate::telemetry::redact::REDACTED;
+use crate::telemetry::{ClientAddress, LogForm};
 
 pub(super) fn json(config: &Config) -> Value {
     let time = |time| Time(time).to_string();
@@ -92,6 +92,7 @@ pub(super) fn json(config: &Config) -> Value {
             "max_body": size(config.limits.max_body),
             "max_in_flight": config.limits.max_in_flight,
             "max_connections": server.params.max_connections,
+            "max_connections_per_address": server.params.max_connections_per_address,
             "header_timeout": time(server.params.header_timeout),
             "body_timeout": time(server.body_timeout),
             "request_timeout": time(config.limits.request_timeout),
@@ -109,6 +110,11 @@ pub(super) fn json(config: &Config) -> Value {
                 LogForm::Json => "json",
             },
             "level": config.telemetry.level.as_str().to_ascii_lowercase(),
+            "client_address": match config.telemetry.client_address {
+                ClientAddress::None => "none",
+                ClientAddress::Network => "network",
+                ClientAddress::Full => "full",
+            },
             "server_timing": config.telemetry.server_timing,
         },
         "sandbox": {

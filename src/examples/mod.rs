@@ -13,6 +13,7 @@ mod requests;
 mod script;
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -28,6 +29,7 @@ use crate::dialect::Dialect;
 use crate::dialect::catalog::Catalog;
 use crate::dialect::embedded::Files;
 use crate::dialect::route::Origin;
+use crate::forwarded::Proxies;
 use crate::syntax::{Code, Diagnostic, Diagnostics, Sources, Span};
 use crate::telemetry::Traced;
 use crate::telemetry::record::Record;
@@ -187,9 +189,10 @@ async fn one(
         .layer(translate::inbound::layer(Arc::new(params())))
         .service(canonical);
     let checked = ServiceBuilder::new().layer(auth::layer(keyring, resolve)).service(seam.clone());
+    let current = Arc::new(arc_swap::ArcSwap::new(Arc::clone(catalog)));
     let told = !example.credential;
     let service = ServiceBuilder::new()
-        .layer(translate::recognise::layer(Arc::new(arc_swap::ArcSwap::new(Arc::clone(catalog)))))
+        .layer(translate::recognise::layer(current, Proxies::default()))
         .layer(translate::rescue::layer())
         .service_fn(move |call: Call<Full<Bytes>>| {
             let (principal, sight) = (Arc::clone(&principal), sight.clone());
@@ -210,6 +213,8 @@ async fn one(
         request,
         record: Record::default(),
         request_id: HeaderValue::from_static("example"),
+        peer: Ipv4Addr::LOCALHOST.into(),
+        client: Ipv4Addr::LOCALHOST.into(),
     };
     let Ok(answer) = service.oneshot(traced).await;
     let (head, body) = answer.into_parts();

@@ -5,7 +5,7 @@
 //! Both are always ready: a limit refuses or waits inside `call`, where the request's notes and the
 //! cache already are.
 //!
-//! Left out: limits per address. Behind a proxy all clients have one.
+//! Left out: limits per address, but for the number of connections, which the listener keeps.
 
 mod admission;
 mod rate;

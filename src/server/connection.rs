@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -20,6 +21,7 @@ use tower::Service;
 use tower::util::{Oneshot, ServiceExt};
 
 use super::Params;
+use super::peers::{Open, Peers};
 use super::unread::RequestBody;
 use super::watched::{Activity, InFlight, Watched};
 
@@ -58,11 +60,19 @@ impl Connections {
         Self { protocol: Arc::new(protocol), params: params.clone() }
     }
 
+    /// Lets a peer in, if it may have one more connection.
+    pub(super) fn admit(&self, peer: IpAddr, peers: &Arc<Peers>) -> Option<Open> {
+        let free = self.params.proxies.iter().any(|network| network.contains(peer));
+        let most = (!free).then_some(self.params.max_connections_per_address);
+        peers.connect(peer, most)
+    }
+
     /// Serves `stream` to its end; after `draining` turns true, only what is in flight.
     pub(super) fn serve<S, B>(
         &self,
         stream: TcpStream,
         service: S,
+        peers: Arc<Peers>,
         mut draining: watch::Receiver<bool>,
     ) -> impl Future<Output = ()> + Send + use<S, B>
     where
@@ -76,7 +86,7 @@ impl Connections {
     {
         let protocol = Arc::clone(&self.protocol);
         let activity = Arc::new(Activity::default());
-        let stream = Watched::new(stream, Arc::clone(&activity), &self.params);
+        let stream = Watched::new(stream, Arc::clone(&activity), &self.params, peers);
         async move {
             let connection =
                 protocol.serve_connection(TokioIo::new(stream), Noticed { service, activity });

@@ -10,7 +10,9 @@
 //! Left out: TLS (a proxy in front ends it) and upgrades.
 
 mod connection;
+mod framing;
 mod network;
+mod peers;
 mod places;
 mod unread;
 mod watched;
@@ -23,6 +25,7 @@ use std::error::Error as StdError;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,6 +36,7 @@ use tokio::task::JoinSet;
 use tower::Service;
 
 pub use network::Network;
+pub use peers::{Peers, Refusal, household};
 pub use unread::RequestBody;
 
 use connection::Connections;
@@ -48,6 +52,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub struct Params {
     /// Most connections at once; the next ones wait in the kernel's queue. Default 10,000.
     pub max_connections: usize,
+    /// Most connections of one address (of one /64 with IPv6) at once; the next is closed at once.
+    /// Default 1,000.
+    pub max_connections_per_address: usize,
+    /// Addresses that may have as many as they like: proxies. Default none.
+    pub proxies: Vec<Network>,
     /// From the first byte of a request's head to its last; also from accept to the first byte.
     /// Default 10 s.
     pub header_timeout: Duration,
@@ -63,6 +72,8 @@ impl Default for Params {
     fn default() -> Self {
         Self {
             max_connections: 10_000,
+            max_connections_per_address: 1_000,
+            proxies: Vec::new(),
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             grace: Duration::from_secs(20),
@@ -81,12 +92,14 @@ pub enum Drained {
 
 /// Serves until `shutdown` resolves, then stops accepting and lets requests in flight end for at
 /// most [`Params::grace`]. `make` gives each connection its service, knowing the peer. When `params`
-/// change, the number of connections does at once, their time limits do for those that come.
+/// change, the number of connections does at once, their time limits do for those that come. What
+/// there is and what is refused is counted in `peers`.
 pub async fn serve<M, S, B>(
     listener: TcpListener,
     make: M,
     shutdown: impl Future<Output = ()>,
     mut params: watch::Receiver<Params>,
+    peers: &Arc<Peers>,
 ) -> Drained
 where
     M: Fn(SocketAddr) -> S,
@@ -124,12 +137,14 @@ where
         match accepted {
             Ok((stream, peer)) => {
                 pause = FIRST_PAUSE;
+                let Some(open) = connections.admit(peer.ip(), peers) else { continue };
                 // Answers are written whole; waiting for more to send only delays them.
                 let _ = stream.set_nodelay(true);
-                let served = connections.serve(stream, make(peer), draining.clone());
+                let served =
+                    connections.serve(stream, make(peer), Arc::clone(peers), draining.clone());
                 tasks.spawn(async move {
                     served.await;
-                    drop(place);
+                    drop((open, place));
                 });
             }
             Err(error) if is_the_peers(&error) => {}

@@ -18,6 +18,7 @@ struct Served {
     ended: JoinHandle<Drained>,
     release: Arc<Notify>,
     asked: Arc<AtomicUsize>,
+    peers: Arc<Peers>,
 }
 
 async fn served(params: Params) -> Served {
@@ -48,11 +49,13 @@ async fn served_as(params: watch::Receiver<Params>) -> Served {
             })
         }
     };
+    let peers = Arc::<Peers>::default();
+    let counted = Arc::clone(&peers);
     let ended = tokio::spawn(async move {
         let stopped = async { drop(stopped.await) };
-        serve(listener, make, stopped, params).await
+        serve(listener, make, stopped, params, &counted).await
     });
-    Served { address, stop, ended, release, asked }
+    Served { address, stop, ended, release, asked, peers }
 }
 
 impl Served {
@@ -132,6 +135,7 @@ async fn a_silent_peer_is_cut_off() {
     let served = served(quick()).await;
     let mut silent = TcpStream::connect(served.address).await.unwrap();
     assert_eq!(rest(&mut silent).await, "");
+    assert_eq!(served.peers.refused(Refusal::Silent), 1);
 }
 
 #[tokio::test]
@@ -143,6 +147,7 @@ async fn a_peer_that_never_ends_its_head_is_cut_off() {
         slow.write_all(begun.as_bytes()).await.unwrap();
         rest(&mut slow).await;
     }
+    assert_eq!(served.peers.refused(Refusal::SlowHead), 1);
     assert_eq!(served.asked.load(Ordering::SeqCst), 0);
 }
 
@@ -258,17 +263,64 @@ async fn a_peer_that_takes_nothing_is_cut_off() {
             async move { Ok::<_, Infallible>(http::Response::new(Full::new(much))) }
         })
     };
-    let ended =
-        tokio::spawn(
-            async move { serve(listener, make, async { drop(stopped.await) }, params).await },
-        );
+    let ended = tokio::spawn(async move {
+        let peers = Arc::default();
+        let stopped = async { drop(stopped.await) };
+        let drained = serve(listener, make, stopped, params, &peers).await;
+        (drained, peers.refused(Refusal::Stalled))
+    });
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(&get("/")).await.unwrap();
     stream.readable().await.unwrap();
     stop.send(()).unwrap();
     // It would take for ever, but for the limit.
     let ended = tokio::time::timeout(Duration::from_secs(8), ended).await.unwrap();
-    assert_eq!(ended.unwrap(), Drained::Clean);
+    assert_eq!(ended.unwrap(), (Drained::Clean, 1));
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_connections() {
+    let served = served(Params { max_connections_per_address: 2, ..Params::default() }).await;
+    let mut first = TcpStream::connect(served.address).await.unwrap();
+    let mut second = TcpStream::connect(served.address).await.unwrap();
+    for stream in [&mut first, &mut second] {
+        stream.write_all(&get("/")).await.unwrap();
+        answer(stream).await;
+    }
+    let mut third = TcpStream::connect(served.address).await.unwrap();
+    assert_eq!(rest(&mut third).await, "");
+    assert_eq!(served.peers.refused(Refusal::Address), 1);
+    assert_eq!((served.peers.open(), served.peers.accepted()), (2, 3));
+    // A proxy is many clients.
+    drop(served);
+    let proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let params = Params { max_connections_per_address: 1, proxies, ..Params::default() };
+    let served = self::served(params).await;
+    let mut kept = Vec::new();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(served.address).await.unwrap();
+        stream.write_all(&get("/")).await.unwrap();
+        answer(&mut stream).await;
+        kept.push(stream);
+    }
+    assert_eq!(served.peers.refused(Refusal::Address), 0);
+}
+
+#[tokio::test]
+async fn a_head_that_can_be_read_in_two_ways_is_refused_and_nothing_behind_it_is_read() {
+    let served = served(Params::default()).await;
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    let two =
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n\
+        0\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(&get("/")).await.unwrap();
+    answer(&mut stream).await;
+    stream.write_all(two).await.unwrap();
+    let told = rest(&mut stream).await;
+    assert!(told.starts_with("HTTP/1.1 400 "), "{told}");
+    assert_eq!(told.matches("HTTP/1.1").count(), 1);
+    assert_eq!(served.asked.load(Ordering::SeqCst), 1);
+    assert_eq!(served.peers.refused(Refusal::Framing), 1);
 }
 
 #[tokio::test]

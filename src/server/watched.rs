@@ -21,6 +21,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::Params;
+use super::framing::Framing;
+use super::peers::{Peers, Refusal};
 
 /// How HTTP/2 begins; no HTTP/1 method does.
 const PREFACE: &[u8] = b"PRI";
@@ -94,12 +96,19 @@ pub(super) struct Watched<T> {
     /// Bytes of [`PREFACE`] seen; `None` once it cannot be one.
     preface: Option<usize>,
     http2: bool,
+    framing: Framing,
+    peers: Arc<Peers>,
     read_limit: Pin<Box<Sleep>>,
     write_limit: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T> Watched<T> {
-    pub(super) fn new(inner: T, activity: Arc<Activity>, params: &Params) -> Self {
+    pub(super) fn new(
+        inner: T,
+        activity: Arc<Activity>,
+        params: &Params,
+        peers: Arc<Peers>,
+    ) -> Self {
         Self {
             inner,
             activity,
@@ -109,6 +118,8 @@ impl<T> Watched<T> {
             seen: 0,
             preface: Some(0),
             http2: false,
+            framing: Framing::new(),
+            peers,
             read_limit: Box::pin(sleep(params.header_timeout)),
             write_limit: None,
         }
@@ -159,6 +170,7 @@ impl<T> Watched<T> {
         let limit = self.idle_timeout;
         let waiting = self.write_limit.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(waiting.as_mut().poll(cx));
+        self.peers.refuse(Refusal::Stalled);
         Poll::Ready(Err(timed_out("the peer takes nothing")))
     }
 }
@@ -178,7 +190,11 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
         let before = buffer.filled().len();
         match Pin::new(&mut this.inner).poll_read(cx, buffer) {
             Poll::Ready(result) => {
-                this.arrived(buffer.filled().get(before..).unwrap_or_default());
+                let bytes = buffer.filled_mut().get_mut(before..).unwrap_or_default();
+                this.arrived(bytes);
+                if !this.framing.read(bytes) {
+                    this.peers.refuse(Refusal::Framing);
+                }
                 Poll::Ready(result)
             }
             Poll::Pending => {
@@ -188,6 +204,13 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
                     // and is looked at again later.
                     this.read_limit.as_mut().reset(Instant::now() + this.idle_timeout);
                     ready!(this.read_limit.as_mut().poll(cx));
+                }
+                if this.write_limit.is_some() {
+                    // Idle, as far as the request is concerned: its whole answer is in the buffer.
+                    this.peers.refuse(Refusal::Stalled);
+                } else if this.phase == Phase::Head {
+                    let silent = this.preface == Some(0);
+                    this.peers.refuse(if silent { Refusal::Silent } else { Refusal::SlowHead });
                 }
                 Poll::Ready(Err(timed_out("the peer sends nothing")))
             }

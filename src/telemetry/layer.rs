@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -13,12 +14,14 @@ use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
-use crate::telemetry::Params;
+use crate::forwarded::{Arrived, Proxies};
 use crate::telemetry::access_log;
+use crate::telemetry::client::Shown;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::record::Record;
 use crate::telemetry::request_id::RequestId;
 use crate::telemetry::trace::Trace;
+use crate::telemetry::{ClientAddress, Params};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -36,19 +39,26 @@ pub struct Traced<B> {
     pub record: Record,
     /// What the answer carries as `X-Request-Id`.
     pub request_id: HeaderValue,
+    /// The other end of the connection.
+    pub peer: IpAddr,
+    /// The client: the peer, or whom a trusted proxy speaks for.
+    pub client: IpAddr,
 }
 
 /// The outermost layer: id, trace, access line, counters.
 #[must_use]
-pub fn layer(metrics: Arc<Metrics>, params: &Params) -> TelemetryLayer {
-    TelemetryLayer { metrics, server_timing: params.server_timing }
+pub fn layer(metrics: Arc<Metrics>, params: &Params, proxies: Proxies) -> TelemetryLayer {
+    let Params { server_timing, client_address, .. } = *params;
+    TelemetryLayer { metrics, proxies, server_timing, client_address }
 }
 
 /// Makes [`Telemetry`].
 #[derive(Clone, Debug)]
 pub struct TelemetryLayer {
     metrics: Arc<Metrics>,
+    proxies: Proxies,
     server_timing: bool,
+    client_address: ClientAddress,
 }
 
 impl<S> Layer<S> for TelemetryLayer {
@@ -66,7 +76,7 @@ pub struct Telemetry<S> {
     layer: TelemetryLayer,
 }
 
-impl<S, B, A> Service<http::Request<B>> for Telemetry<S>
+impl<S, B, A> Service<Arrived<B>> for Telemetry<S>
 where
     S: Service<Traced<B>, Response = http::Response<A>, Error = Infallible>,
     A: Body,
@@ -79,7 +89,8 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+    fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
+        let Arrived { request, peer } = arrived;
         let headers = request.headers();
         let id =
             headers.get(REQUEST_ID).and_then(RequestId::sent).unwrap_or_else(RequestId::generate);
@@ -87,12 +98,14 @@ where
             .get(TRACEPARENT)
             .and_then(|value| Trace::parse(value.as_bytes()))
             .unwrap_or_else(Trace::generate);
+        let client = self.layer.proxies.origin(peer, headers).client;
         let request_id = id.header();
         let record = Record::new(id, trace);
         let notes = Notes {
             metrics: Arc::clone(&self.layer.metrics),
             record: record.clone(),
             method: method_word(request.method()),
+            client: self.layer.client_address.shown(client),
             started: Instant::now(),
             ended: false,
         };
@@ -101,7 +114,7 @@ where
             notes,
             request_id: Some(request_id.clone()),
             server_timing: self.layer.server_timing,
-            inner: self.inner.call(Traced { request, record, request_id }),
+            inner: self.inner.call(Traced { request, record, request_id, peer, client }),
         }
     }
 }
@@ -152,6 +165,7 @@ struct Notes {
     metrics: Arc<Metrics>,
     record: Record,
     method: &'static str,
+    client: Option<Shown>,
     started: Instant,
     ended: bool,
 }
@@ -163,7 +177,8 @@ impl Notes {
         }
         let took = self.started.elapsed();
         self.metrics.answered(&self.record, status, took);
-        access_log::write(&self.record, self.method, status, took, bytes);
+        let asked = access_log::Asked { method: self.method, client: self.client };
+        access_log::write(&self.record, asked, status, took, bytes);
     }
 
     /// The gateway's own part and the wait for backends, in milliseconds.

@@ -181,6 +181,19 @@ impl Metrics {
         self.registry.register(Box::new(Observed::gauge(name, help, Box::new(read))?))
     }
 
+    /// Adds a counter that is read when it is asked for. What is read never falls.
+    ///
+    /// # Errors
+    /// When the name is taken or is none.
+    pub fn register_total(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> f64 + Send + Sync + 'static,
+    ) -> prometheus::Result<()> {
+        self.registry.register(Box::new(Observed::total(name, help, Box::new(read))?))
+    }
+
     /// Adds a counter with one label that is read when it is asked for: the label's values, and how
     /// each is read. What is read never falls.
     ///

@@ -11,6 +11,7 @@
 
 pub mod access_log;
 pub mod cache;
+pub mod client;
 mod layer;
 pub mod metrics;
 mod observed;
@@ -27,6 +28,7 @@ pub mod upstream;
 #[cfg(test)]
 mod tests;
 
+pub use client::ClientAddress;
 pub use layer::{Telemetry, TelemetryLayer, Traced, layer};
 pub use metrics::Metrics;
 
@@ -39,11 +41,18 @@ pub struct Params {
     pub level: tracing::Level,
     /// `Server-Timing` on every answer. Default off: it tells strangers how long the backend took.
     pub server_timing: bool,
+    /// What access lines say of a client's address. Default nothing.
+    pub client_address: ClientAddress,
 }
 
 impl Default for Params {
     fn default() -> Self {
-        Self { log: LogForm::Auto, level: tracing::Level::INFO, server_timing: false }
+        Self {
+            log: LogForm::Auto,
+            level: tracing::Level::INFO,
+            server_timing: false,
+            client_address: ClientAddress::None,
+        }
     }
 }
 

@@ -28,6 +28,14 @@ impl Observed {
         Ok(Self { desc, kind: MetricType::GAUGE, label: None, samples: vec![("", read)] })
     }
 
+    pub(super) fn total(
+        name: &'static str,
+        help: &'static str,
+        read: Read,
+    ) -> prometheus::Result<Self> {
+        Ok(Self { kind: MetricType::COUNTER, ..Self::gauge(name, help, read)? })
+    }
+
     pub(super) fn counter(
         name: &'static str,
         help: &'static str,

@@ -13,7 +13,7 @@ pub(super) const NO_ROUTE: &str = "none";
 /// Statuses that an answer may have; any other is counted as `other`.
 const STATUSES: &[u16] = &[
     200, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 406, 408, 409,
-    410, 412, 413, 415, 416, 422, 428, 429, 431, 499, 500, 501, 502, 503, 504,
+    410, 412, 413, 414, 415, 416, 422, 428, 429, 431, 499, 500, 501, 502, 503, 504,
 ];
 
 #[derive(Debug, Default)]

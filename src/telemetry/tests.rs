@@ -1,6 +1,7 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::canonical::{
     Actor, Contract, OperationId, Outcome, Payload, ProblemCode, Request, Response, Tenant,
 };
 use crate::error::Error;
+use crate::forwarded::{Of, Proxies, of};
 
 fn contract() -> Arc<Contract> {
     crate::canonical::contract::tests::embedded()
@@ -50,6 +52,12 @@ fn get() -> http::Request<()> {
     http::Request::get("/api/v1/accounts/1/conversations/4711?q=private").body(()).unwrap()
 }
 
+/// The layer over a service, for the requests of one peer.
+fn layered<S>(metrics: Arc<Metrics>, params: &Params, service: S) -> Of<Telemetry<S>> {
+    let layer = layer(metrics, params, Proxies::default());
+    of(layer.layer(service), IpAddr::from([192, 0, 2, 77]))
+}
+
 async fn conversation(traced: Traced<()>) -> Result<Answer, Infallible> {
     let record = &traced.record;
     record.route("account".into(), "conversations.get".into());
@@ -62,12 +70,14 @@ async fn conversation(traced: Traced<()>) -> Result<Answer, Infallible> {
 
 #[tokio::test]
 async fn every_answer_carries_an_id_and_a_sane_one_is_the_clients_own() {
-    let mut service = layer(metrics(), &Params::default()).layer(service_fn(
-        async |traced: Traced<()>| -> Result<Answer, Infallible> {
+    let mut service = layered(
+        metrics(),
+        &Params::default(),
+        service_fn(async |traced: Traced<()>| -> Result<Answer, Infallible> {
             assert_eq!(traced.request_id, traced.record.request_id().as_str());
             conversation(traced).await
-        },
-    ));
+        }),
+    );
     let made = service.call(get()).await.unwrap();
     assert_eq!(made.headers()["x-request-id"].len(), 36);
     assert!(!made.headers().contains_key("server-timing"));
@@ -83,12 +93,14 @@ async fn every_answer_carries_an_id_and_a_sane_one_is_the_clients_own() {
 
 #[tokio::test]
 async fn a_trace_is_handed_down_and_a_missing_one_begun() {
-    let mut service = layer(metrics(), &Params::default()).layer(service_fn(
-        async |traced: Traced<()>| -> Result<Answer, Infallible> {
+    let mut service = layered(
+        metrics(),
+        &Params::default(),
+        service_fn(async |traced: Traced<()>| -> Result<Answer, Infallible> {
             let trace = traced.record.trace().to_string();
             Ok(http::Response::builder().header("t", trace).body(Full::default()).unwrap())
-        },
-    ));
+        }),
+    );
     let sent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let mut request = get();
     request.headers_mut().insert("traceparent", sent.parse().unwrap());
@@ -99,10 +111,14 @@ async fn a_trace_is_handed_down_and_a_missing_one_begun() {
 #[tokio::test(start_paused = true)]
 async fn server_timing_tells_the_gateways_part_from_the_backends() {
     let params = Params { server_timing: true, ..Params::default() };
-    let mut service = layer(metrics(), &params).layer(service_fn(async |traced: Traced<()>| {
-        tokio::time::sleep(Duration::from_millis(25)).await;
-        conversation(traced).await
-    }));
+    let mut service = layered(
+        metrics(),
+        &params,
+        service_fn(async |traced: Traced<()>| {
+            tokio::time::sleep(Duration::from_millis(25)).await;
+            conversation(traced).await
+        }),
+    );
     let answer = service.call(get()).await.unwrap();
     assert_eq!(answer.headers()["server-timing"], "gateway;dur=5.000, upstream;dur=20.000");
 }
@@ -110,8 +126,10 @@ async fn server_timing_tells_the_gateways_part_from_the_backends() {
 #[tokio::test]
 async fn each_request_is_counted_once_with_labels_of_the_catalog_only() {
     let metrics = metrics();
-    let mut service = layer(Arc::clone(&metrics), &Params::default()).layer(service_fn(
-        async |traced: Traced<()>| -> Result<Answer, Infallible> {
+    let mut service = layered(
+        Arc::clone(&metrics),
+        &Params::default(),
+        service_fn(async |traced: Traced<()>| -> Result<Answer, Infallible> {
             match traced.request.uri().path() {
                 "/stranger" => traced.record.route("account".into(), "made.up".into()),
                 "/refused" => traced.record.refused("rate"),
@@ -119,8 +137,8 @@ async fn each_request_is_counted_once_with_labels_of_the_catalog_only() {
                 _ => return conversation(traced).await,
             }
             Ok(http::Response::builder().status(429).body(Full::default()).unwrap())
-        },
-    ));
+        }),
+    );
     service.call(get()).await.unwrap();
     service.call(get()).await.unwrap();
     for path in ["/stranger", "/refused", "/nobody"] {
@@ -145,7 +163,7 @@ async fn each_request_is_counted_once_with_labels_of_the_catalog_only() {
 async fn a_client_that_leaves_is_counted_too() {
     let metrics = metrics();
     let never = service_fn(|_: Traced<()>| pending::<Result<Answer, Infallible>>());
-    let mut service = layer(Arc::clone(&metrics), &Params::default()).layer(never);
+    let mut service = layered(Arc::clone(&metrics), &Params::default(), never);
     let under_way = service.call(get());
     assert_eq!(value(&metrics, "deskbridge_requests_in_flight", &[]), Some(1.0));
     drop(under_way);
@@ -293,16 +311,20 @@ async fn access_lines(log: LogForm) -> String {
     let params = Params { log, ..Params::default() };
     let lines = subscriber::build(&params, false, noon, kept.clone());
     async {
-        let mut service = layer(metrics(), &params).layer(service_fn(async |traced: Traced<()>| {
-            tokio::time::sleep(Duration::from_micros(23_456)).await;
-            match traced.request.uri().path() {
-                "/refused" => {
-                    traced.record.refused("too_large");
-                    Ok(http::Response::builder().status(413).body(Full::default()).unwrap())
+        let mut service = layered(
+            metrics(),
+            &params,
+            service_fn(async |traced: Traced<()>| {
+                tokio::time::sleep(Duration::from_micros(23_456)).await;
+                match traced.request.uri().path() {
+                    "/refused" => {
+                        traced.record.refused("too_large");
+                        Ok(http::Response::builder().status(413).body(Full::default()).unwrap())
+                    }
+                    _ => conversation(traced).await,
                 }
-                _ => conversation(traced).await,
-            }
-        }));
+            }),
+        );
         for path in ["/api/v1/accounts/1/conversations/4711?q=private", "/refused"] {
             let request = http::Request::builder()
                 .method("GET")

@@ -4,12 +4,14 @@
 //! |---|---|---|
 //! | [`recognise`] | which dialect and route; never refuses | – |
 //! | [`rescue`] | – | every failure becomes the dialect's own error body |
+//! | [`authority`] | what no one host is asked for is refused | – |
 //! | [`cors`] | answers preflights | says who may read the answer |
 //! | [`inbound`] | query and body are decoded, the route's calls are made | results are encoded |
 //!
 //! An upstream that speaks our own contract needs no mirror of this room: its plans are identity,
 //! and `upstream::client` writes them straight to the wire.
 
+pub mod authority;
 pub mod body;
 pub mod cache_status;
 pub mod calls;

@@ -1,28 +1,40 @@
 //! Which dialect and route a request is for. Never refuses: what nobody claims is refused further
 //! down, by the layers whose business it is, and written by `rescue`.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use arc_swap::ArcSwap;
-use http::header::HOST;
+use http::request::Parts;
 use tower::{Layer, Service};
 
 use crate::dialect::catalog::Catalog;
 use crate::dialect::recognise::Recognition;
+use crate::forwarded::Proxies;
 use crate::telemetry::Traced;
 
 use crate::call::{Call, Claim, Claimed, mounted};
 
+use super::authority;
+
 /// The layer. A request keeps the catalog that is current when it arrives.
-pub fn layer<S>(catalog: Arc<ArcSwap<Catalog>>) -> impl Layer<S, Service = Recognise<S>> + Clone {
-    tower::layer::layer_fn(move |inner| Recognise { catalog: Arc::clone(&catalog), inner })
+pub fn layer<S>(
+    catalog: Arc<ArcSwap<Catalog>>,
+    proxies: Proxies,
+) -> impl Layer<S, Service = Recognise<S>> + Clone {
+    tower::layer::layer_fn(move |inner| Recognise {
+        catalog: Arc::clone(&catalog),
+        proxies: proxies.clone(),
+        inner,
+    })
 }
 
 /// The service.
 #[derive(Clone, Debug)]
 pub struct Recognise<S> {
     catalog: Arc<ArcSwap<Catalog>>,
+    proxies: Proxies,
     inner: S,
 }
 
@@ -39,16 +51,14 @@ where
     }
 
     fn call(&mut self, traced: Traced<B>) -> Self::Future {
-        let Traced { request, record, request_id } = traced;
+        let Traced { request, record, request_id, peer, .. } = traced;
         let (head, body) = request.into_parts();
         let catalog = self.catalog.load_full();
-        let host = head
-            .uri
-            .host()
-            .or_else(|| head.headers.get(HOST).and_then(|h| h.to_str().ok()))
-            .unwrap_or_default();
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-        let claim = claim(catalog.recognise(host, head.method.as_str(), target));
+        let claim = match self.host(&head, peer) {
+            Ok(host) => claim(catalog.recognise(host, head.method.as_str(), target)),
+            Err(why) => Claim::Misaddressed(why),
+        };
         if let Some((_, dialect)) = mounted(&catalog, &claim) {
             let route = match &claim {
                 Claim::Route(claimed) => catalog.route(claimed.route),
@@ -58,6 +68,18 @@ where
             record.route(Arc::clone(&dialect.name), route);
         }
         self.inner.call(Call { head, body, catalog, claim, record, request_id })
+    }
+}
+
+impl<S> Recognise<S> {
+    /// The host that a client asked for, by a proxy's word or its own.
+    fn host<'h>(&self, head: &'h Parts, peer: IpAddr) -> Result<&'h str, &'static str> {
+        let own = authority::of(head)?;
+        match self.proxies.origin(peer, &head.headers).host {
+            Some(host) if authority::is_valid(host) => Ok(host),
+            Some(_) => Err("The host that a proxy names is none"),
+            None => Ok(own),
+        }
     }
 }
 

@@ -10,7 +10,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::CatchUnwind;
-use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderValue, Method, StatusCode};
 use http_body_util::Full;
 use pin_project_lite::pin_project;
@@ -27,7 +29,7 @@ use crate::telemetry::record::Record;
 use super::cache_status::{self, CACHE_STATUS};
 use super::inflate::CODING;
 use super::scratch::translate;
-use super::{Answer, problems};
+use super::{Answer, authority, problems};
 use crate::call::Call;
 
 /// Media type of a problem that no dialect writes.
@@ -131,6 +133,9 @@ impl Caller {
         }
         if let Some(seconds) = problem.retry_after_s {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if problem.cause == Some(authority::CAUSE) {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if problem.cause == Some(CODING) {
             // RFC 9110, 12.5.3: in an answer it says what a request may have.

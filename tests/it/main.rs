@@ -24,6 +24,8 @@ mod errors; // what a client may get wrong
 mod examples; // the examples beside the embedded mappings
 mod failures; // what the backend may get wrong
 mod faulty; // the proxy that fails on purpose does what it says
+mod forwarding; // whom a proxy speaks for, and which headers cross
+mod framing; // requests that can be read in two ways
 mod generated; // pages that the program writes: are they as it would write them now?
 mod history; // what readers and writers may see while faults come and go
 mod interpreters; // the fast and the slow interpreter, over every shipped program

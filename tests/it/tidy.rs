@@ -12,13 +12,27 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("mapping", &["canonical", "syntax", "json"]),
     ("dialect", &["mapping", "canonical", "syntax", "json"]),
     ("call", &["dialect", "canonical"]),
-    ("telemetry", &["canonical"]),
+    ("forwarded", &["server"]), // networks
+    ("telemetry", &["canonical", "forwarded"]),
     ("limit", &["canonical"]),
     ("auth", &["call", "dialect", "canonical", "json"]),
-    ("translate", &["call", "dialect", "mapping", "canonical", "json", "syntax", "telemetry"]), // `telemetry`: the traced request
+    (
+        "translate",
+        &["call", "dialect", "forwarded", "mapping", "canonical", "json", "syntax", "telemetry"],
+    ), // `telemetry`: the traced request
     (
         "examples",
-        &["auth", "call", "translate", "dialect", "canonical", "json", "syntax", "telemetry"],
+        &[
+            "auth",
+            "call",
+            "translate",
+            "dialect",
+            "canonical",
+            "forwarded",
+            "json",
+            "syntax",
+            "telemetry",
+        ],
     ), // runs the seam
     ("cache", &["canonical", "json"]), // never a dialect, never http
     ("sandbox", &["canonical", "syntax", "json"]),
@@ -32,6 +46,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "call",
             "canonical",
             "dialect",
+            "forwarded",
             "limit",
             "sandbox",
             "telemetry",

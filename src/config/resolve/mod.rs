@@ -17,7 +17,7 @@ use crate::config::{Cache, Config, Problems, Server, UpstreamKind};
 use crate::limit::{self, RateParams};
 use crate::server;
 use crate::syntax::{Code, Diagnostic, Diagnostics};
-use crate::telemetry::{self, LogForm};
+use crate::telemetry::{self, ClientAddress, LogForm};
 
 use backends::{http_url, tenants, upstreams};
 use clients::{credentials, mounts};
@@ -114,7 +114,7 @@ fn server(reading: &Reading<'_>, top: &mut Section<'_, '_>) -> Server {
         let message = "`server.public_url` must be given where every address is listened on";
         reading.push(Diagnostic::error(Code::ConfigMissing, listen.span, message));
     }
-    let trusted_proxies = proxies
+    let trusted_proxies: Vec<server::Network> = proxies
         .iter()
         .filter_map(|text| {
             let network = text.value.parse().ok();
@@ -128,10 +128,10 @@ fn server(reading: &Reading<'_>, top: &mut Section<'_, '_>) -> Server {
     Server {
         listen: listen.map_or(LISTEN, |listen| listen.value),
         public_url: public_url.and_then(|url| http_url(reading, "public_url", &url, false)),
-        trusted_proxies,
         compression,
         body_timeout: BODY_TIMEOUT,
-        params: server::Params::default(),
+        params: server::Params { proxies: trusted_proxies.clone(), ..server::Params::default() },
+        trusted_proxies,
     }
 }
 
@@ -174,6 +174,9 @@ fn limits(top: &mut Section<'_, '_>, server: &mut Server) -> limit::Params {
         // More than a semaphore can count is as good as no limit.
         server.max_connections = small(count.value).min(tokio::sync::Semaphore::MAX_PERMITS);
     }
+    if let Some(count) = block.count("max_connections_per_address", 1) {
+        server.max_connections_per_address = small(count.value);
+    }
     for (key, limit) in [
         ("header_timeout", &mut server.header_timeout),
         ("body_timeout", body_timeout),
@@ -213,10 +216,16 @@ fn telemetry(top: &mut Section<'_, '_>) -> telemetry::Params {
         ("debug", Level::DEBUG),
         ("trace", Level::TRACE),
     ];
+    let addresses = [
+        ("none", ClientAddress::None),
+        ("network", ClientAddress::Network),
+        ("full", ClientAddress::Full),
+    ];
     let params = telemetry::Params {
         log: block.word("log", &forms).unwrap_or(default.log),
         level: block.word("level", &levels).unwrap_or(default.level),
         server_timing: block.boolean("server_timing").unwrap_or(default.server_timing),
+        client_address: block.word("client_address", &addresses).unwrap_or(default.client_address),
     };
     block.finish();
     params
