@@ -76,10 +76,13 @@ const READS: &[Read] = &[
 ];
 
 impl Read {
-    fn request(&self) -> Vec<u8> {
+    /// With further headers, each line with its end.
+    fn request(&self, more: &str) -> Vec<u8> {
         let Self { target, credential, .. } = self;
-        format!("GET {target} HTTP/1.1\r\nhost: desk.example\r\naccept: */*\r\n{credential}\r\n")
-            .into_bytes()
+        format!(
+            "GET {target} HTTP/1.1\r\nhost: desk.example\r\naccept: */*\r\n{credential}{more}\r\n"
+        )
+        .into_bytes()
     }
 }
 
@@ -215,9 +218,9 @@ fn per_request(runtime: &Runtime, client: &mut Client, request: &[u8]) -> usize 
 }
 
 /// Measures a read on a gateway and on its floor.
-fn beyond_hyper(runtime: &Runtime, read: &Read, cache: bool) -> usize {
+fn beyond_hyper(runtime: &Runtime, read: &Read, cache: bool, more: &str) -> usize {
     let asked = Asked::default();
-    let request = read.request();
+    let request = read.request(more);
     let (mut gateway, mut floor) = runtime.block_on(async {
         let backend = backend(&asked).await;
         let mut gateway = Client::connect(gateway(backend, cache).await).await;
@@ -228,6 +231,8 @@ fn beyond_hyper(runtime: &Runtime, read: &Read, cache: bool) -> usize {
         let body = Bytes::copy_from_slice(answer.body);
         let status = headers.iter().find(|(name, _)| name == "cache-status").unwrap();
         assert_eq!(status.1.to_str().unwrap().contains("; hit"), cache, "{status:?}");
+        let coded = headers.iter().any(|(name, _)| name == "content-encoding");
+        assert_eq!(coded, more.contains("accept-encoding"));
         let calls = calls(&asked, backend);
         assert_eq!(calls.is_empty(), cache);
         (gateway, Client::connect(floor(calls, headers, body).await).await)
@@ -245,23 +250,28 @@ fn log_to_nowhere() {
     let _ = subscriber::build(&params, false, jiff::Timestamp::now, std::io::sink).try_init();
 }
 
-fn gate(cache: bool, most: impl Fn(&Read) -> usize) {
+fn gate(cache: bool, more: &str, most: impl Fn(&Read) -> usize) {
     let _alone = alone();
     log_to_nowhere();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let measured: Vec<_> = READS
         .iter()
-        .map(|read| (read.name, beyond_hyper(&runtime, read, cache), most(read)))
+        .map(|read| (read.name, beyond_hyper(&runtime, read, cache, more), most(read)))
         .collect();
     assert!(measured.iter().all(|(_, own, most)| own <= most), "{measured:?}");
 }
 
 #[test]
 fn a_hit_allocates_little_beyond_hyper() {
-    gate(true, |read| read.hit);
+    gate(true, "", |read| read.hit);
+}
+
+#[test]
+fn a_compressed_hit_allocates_no_more() {
+    gate(true, "accept-encoding: gzip, br\r\n", |read| read.hit);
 }
 
 #[test]
 fn a_translated_read_allocates_little_beyond_hyper() {
-    gate(false, |read| read.translated);
+    gate(false, "", |read| read.translated);
 }
