@@ -142,6 +142,8 @@ impl App {
             &cache::Params {
                 enabled: config.cache.enabled,
                 max_bytes: config.cache.max_bytes,
+                stale_if_error: config.cache.stale_if_error,
+                stale_while_revalidate: config.cache.stale_while_revalidate,
                 ..cache::Params::default()
             },
             &contract,

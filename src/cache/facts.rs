@@ -24,6 +24,10 @@ pub(super) struct Facts {
     pub(super) safe: bool,
     /// How long an answer may be given again.
     pub(super) ttl: Option<Duration>,
+    /// How long after that, while the backend is being asked.
+    pub(super) stale_while_revalidate: Duration,
+    /// How long after that, where the backend fails.
+    pub(super) stale_if_error: Duration,
     /// The content depends on who asks.
     pub(super) per_actor: bool,
     tags: Vec<Template>,
@@ -79,6 +83,8 @@ impl Facts {
         Self {
             safe: operation.safe,
             ttl: cache.ttl,
+            stale_while_revalidate: cache.stale_while_revalidate,
+            stale_if_error: cache.stale_if_error,
             per_actor: cache.per_actor,
             tags,
             invalidates,

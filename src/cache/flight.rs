@@ -26,7 +26,7 @@ pub(super) struct Landed {
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     pub(super) payload: Arc<Payload>,
-    /// Where its tags are noted; `None` when they could not be told.
+    /// Where its tags are noted; `None` when it could not be stored.
     pub(super) words: Option<Arc<[Word]>>,
     pub(super) found: Brought,
 }
@@ -44,6 +44,11 @@ pub(super) enum Brought {
 }
 
 impl Landed {
+    /// Whether it brought an answer that is for nobody but the one who asked.
+    pub(super) fn is_private(&self) -> bool {
+        matches!(&self.result, Ok(answer) if answer.words.is_none())
+    }
+
     /// Whether the answer may be given to somebody who asked at `since`: no write of what it shows
     /// ended between its question and theirs.
     pub(super) fn serves(&self, epochs: &Epochs, since: Epoch) -> bool {

@@ -14,11 +14,7 @@ const SKEW: Duration = Duration::from_secs(5);
 /// The time to live of an answer that changes by itself at one of these times.
 ///
 /// A time long past no longer changes anything; a text that is no time bounds nothing.
-pub(super) fn cut<'a>(
-    ttl: Duration,
-    until: impl IntoIterator<Item = &'a str>,
-    wall: SystemTime,
-) -> Duration {
+fn cut<'a>(ttl: Duration, until: impl IntoIterator<Item = &'a str>, wall: SystemTime) -> Duration {
     until.into_iter().filter_map(time).fold(ttl, |ttl, until| match until.duration_since(wall) {
         Ok(left) => ttl.min(left),
         Err(past) if past.duration() <= SKEW => Duration::ZERO,
@@ -26,11 +22,49 @@ pub(super) fn cut<'a>(
     })
 }
 
+/// How old an answer may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ages {
+    /// Given again without a question.
+    pub(super) fresh: Duration,
+    /// Given while the backend is being asked.
+    pub(super) revalidating: Duration,
+    /// Given where the backend fails.
+    pub(super) failing: Duration,
+}
+
+impl Ages {
+    /// No age is past one of these times: see [`cut`].
+    pub(super) fn cut<'a>(
+        self,
+        until: impl IntoIterator<Item = &'a str>,
+        wall: SystemTime,
+    ) -> Self {
+        let bound = cut(Duration::MAX, until, wall);
+        Self {
+            fresh: self.fresh.min(bound),
+            revalidating: self.revalidating.min(bound),
+            failing: self.failing.min(bound),
+        }
+    }
+}
+
 /// So long an answer stays fresh; `None` when it no longer is.
 ///
 /// It is as old as its question: what the backend did after that may not be in it.
 pub(super) fn left(asked: Instant, ttl: Duration, now: Instant) -> Option<Duration> {
     ttl.checked_sub(now.saturating_duration_since(asked)).filter(|left| !left.is_zero())
+}
+
+/// So long its time has been over, where it is not as old as `most`.
+pub(super) fn over(
+    asked: Instant,
+    fresh: Duration,
+    most: Duration,
+    now: Instant,
+) -> Option<Duration> {
+    let age = now.saturating_duration_since(asked);
+    (age < most).then(|| age.saturating_sub(fresh))
 }
 
 fn time(text: &str) -> Option<SystemTime> {
@@ -51,6 +85,26 @@ mod tests {
         assert_eq!(cut(&["2026-11-21T10:00:20Z", "2026-11-21T11:00:12+01:00"]), 12);
         assert_eq!(cut(&["2026-11-21T09:59:57Z"]), 0, "the backend may not have noticed yet");
         assert_eq!(cut(&["2026-11-20T10:00:00Z", "soon"]), 30);
+    }
+
+    #[test]
+    fn no_age_is_past_a_time_ahead() {
+        let seconds = Duration::from_secs;
+        let ages = Ages { fresh: seconds(30), revalidating: seconds(40), failing: seconds(300) };
+        let wall = time("2026-11-21T10:00:00Z").unwrap();
+        let cut = |until: &'static str| ages.cut([until], wall);
+        let all = |age| Ages { fresh: age, revalidating: age, failing: age };
+        assert_eq!(cut("2026-11-21T10:01:00Z"), Ages { failing: seconds(60), ..ages });
+        assert_eq!(cut("2026-11-21T10:00:10Z"), all(seconds(10)));
+        assert_eq!(cut("2026-11-21T09:59:58Z"), all(Duration::ZERO));
+        assert_eq!(ages.cut([], wall), ages);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_old_answer_is_as_old_as_its_question() {
+        let (asked, seconds) = (Instant::now(), Duration::from_secs);
+        let over = |age| over(asked, seconds(30), seconds(40), asked + seconds(age));
+        assert_eq!([over(30), over(39), over(40)], [Some(seconds(0)), Some(seconds(9)), None]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! read  ─ key ─ store ─ fresh and not overtaken ─────────────► hit
-//!                 └── flight: one question per key ─► store ─► miss (who asked), collapsed (who waited)
+//!                 ├── old, not overtaken ── flight behind ───► stale
+//!                 ├── flight: one question per key ─► store ─► miss (who asked), collapsed (who waited)
+//!                 │     └── the backend fails, old is there ─► stale_error
+//!                 └── not to be stored ─► alone ─────────────► bypass (hit-for-miss)
 //! write ─ tags move ─ backend ─ tags move again ─────────────► bypass
 //! ```
 //!
 //! The layer stands below the seam, so entries are canonical answers and every dialect shares them;
 //! what a dialect made of an answer hangs on its [`crate::canonical::Payload`] and goes with it.
 //! [`epochs`] keeps a read that a write overtook from being given, [`flight`] asks once for many,
-//! [`store`] bounds the bytes, [`freshness`] the age. Left out: stale answers, negative answers,
+//! [`store`] bounds the bytes, [`freshness`] the age. Left out: negative answers,
 //! several replicas.
 
 mod epochs;
@@ -42,10 +45,11 @@ use crate::cache::facts::Facts;
 use crate::cache::flight::Flights;
 use crate::cache::key::Key;
 use crate::cache::pass::Passing;
+use crate::cache::read::Look;
 use crate::cache::store::Store;
 use crate::canonical::contract::Operation;
 use crate::canonical::outcome::Why;
-use crate::canonical::{Contract, OperationId, Outcome, ProblemCode, Request, Response};
+use crate::canonical::{Contract, OperationId, Outcome, ProblemCode, ReadsAs, Request, Response};
 use crate::error::Error;
 
 pub use stats::Stats;
@@ -60,6 +64,12 @@ pub struct Params {
     pub enabled: bool,
     /// No answer is given again for longer, whatever the contract says. Default: one hour.
     pub max_ttl: Duration,
+    /// No answer is given for longer than this after its time because the backend fails, whatever the
+    /// contract says; zero is never. Default: five minutes.
+    pub stale_if_error: Duration,
+    /// No answer is given for longer than this after its time while the backend is being asked; zero
+    /// is never. Default: one minute.
+    pub stale_while_revalidate: Duration,
     /// So long a request waits for a flight that another began; then it asks by itself. Default:
     /// 10 seconds.
     pub flight_wait: Duration,
@@ -71,6 +81,8 @@ impl Default for Params {
             max_bytes: 256 << 20,
             enabled: true,
             max_ttl: Duration::from_secs(3_600),
+            stale_if_error: Duration::from_secs(300),
+            stale_while_revalidate: Duration::from_secs(60),
             flight_wait: Duration::from_secs(10),
         }
     }
@@ -102,11 +114,13 @@ struct Shared {
 
 impl CacheLayer {
     fn new(params: &Params, operations: &[Operation], wall: Wall) -> Self {
+        let stale = params.stale_if_error.max(params.stale_while_revalidate);
+        let max_age = params.max_ttl.saturating_add(stale);
         let shared = Shared {
             params: params.clone(),
             facts: operations.iter().map(Facts::new).collect(),
             epochs: Epochs::new(),
-            store: Store::new(params.max_bytes, params.max_ttl),
+            store: Store::new(params.max_bytes, max_age),
             flights: Arc::default(),
             wall,
         };
@@ -195,25 +209,43 @@ where
         if request.fresh {
             return Either::Right(Either::Right(read::fresh(shared, &self.inner, request, &key)));
         }
-        if let Some(hit) = read::hit(shared, &key) {
-            return Either::Left(std::future::ready(Ok(hit)));
-        }
-        Either::Right(Either::Right(read::miss(shared, &self.inner, request, key)))
+        let look = read::look(shared, &key, || may_be_old(&request));
+        Either::Right(Either::Right(match look {
+            Look::Hit(response) => return Either::Left(std::future::ready(Ok(response))),
+            Look::Stale(response) => {
+                read::behind(shared, &self.inner, request, &key);
+                return Either::Left(std::future::ready(Ok(response)));
+            }
+            Look::Alone => read::alone(shared, &self.inner, request, key),
+            Look::Nothing => read::miss(shared, &self.inner, request, key),
+        }))
     }
 }
 
-/// Notes what the cache did with a request that failed: an error carries no [`Outcome`]. The
-/// gateway's own look-ups are not noted, for the record is the client's.
+/// Whether an answer whose time is over may stand in for this request's. Not for the gateway's own
+/// look-ups: who is asking is known from what is not old. Nor for whom the backend judges at every
+/// read: what they may see may have changed.
+fn may_be_old(request: &Request) -> bool {
+    request.viewer.as_ref().is_some_and(|viewer| viewer.principal.reads_as == ReadsAs::Gateway)
+}
+
+/// What is said of a request that fails, and what may be given instead.
 #[derive(Debug)]
-struct Noted(Option<crate::telemetry::record::Record>);
+struct Noted {
+    /// Where it is noted what the cache did: an error carries no [`Outcome`]. The gateway's own
+    /// look-ups are not noted, for the record is the client's.
+    record: Option<crate::telemetry::record::Record>,
+    may_be_old: bool,
+}
 
 impl Noted {
     fn new(request: &Request) -> Self {
-        Self(request.viewer.is_some().then(|| request.record.clone()))
+        let record = request.viewer.is_some().then(|| request.record.clone());
+        Self { record, may_be_old: may_be_old(request) }
     }
 
     fn failed(&self, outcome: Outcome, error: Error) -> Error {
-        if let Some(record) = &self.0 {
+        if let Some(record) = &self.record {
             record.cache(outcome);
         }
         error

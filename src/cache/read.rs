@@ -9,18 +9,56 @@ use tracing::Instrument as _;
 
 use crate::cache::epochs::{Epoch, Word};
 use crate::cache::flight::{Answer, Brought, Failure, Landed, Pilot, Seat, landing};
+use crate::cache::freshness::Ages;
 use crate::cache::key::Key;
-use crate::cache::store::Entry;
-use crate::cache::{Noted, Shared, freshness};
-use crate::canonical::outcome::Why;
+use crate::cache::store::{Entry, Held};
+use crate::cache::{Noted, Shared};
+use crate::canonical::outcome::{Trouble, Why};
 use crate::canonical::{OperationId, Outcome, Params, Payload, Request, Response, Tenant};
 use crate::error::Error;
 
-/// The stored answer, if it may still be given. Allocates nothing.
-pub(super) fn hit(shared: &Shared, key: &Key) -> Option<Response> {
-    let entry = shared.store.peek(key.bytes())?;
-    let left = entry.fresh(&shared.epochs, Instant::now())?;
-    Some(Response { payload: Arc::clone(&entry.payload), outcome: Outcome::Hit(left) })
+/// What the store says about a question.
+pub(super) enum Look {
+    /// An answer that may be given.
+    Hit(Response),
+    /// An answer that may be given while the backend is being asked.
+    Stale(Response),
+    /// Its answers cannot be stored: nobody should wait for another's.
+    Alone,
+    /// Nothing.
+    Nothing,
+}
+
+/// Looks into the store. A hit allocates nothing.
+pub(super) fn look(shared: &Shared, key: &Key, may_be_old: impl FnOnce() -> bool) -> Look {
+    let Some(held) = shared.store.peek(key.bytes()) else { return Look::Nothing };
+    let now = Instant::now();
+    let Held::Answer(entry) = &held else {
+        return if held.is_alone(now) { Look::Alone } else { Look::Nothing };
+    };
+    let payload = || Arc::clone(&entry.payload);
+    if let Some(left) = entry.fresh(&shared.epochs, now) {
+        return Look::Hit(Response { payload: payload(), outcome: Outcome::Hit(left) });
+    }
+    match entry.revalidating(&shared.epochs, now).filter(|_| may_be_old()) {
+        Some(over) => Look::Stale(Response {
+            payload: payload(),
+            outcome: Outcome::Stale { over, trouble: None },
+        }),
+        None => Look::Nothing,
+    }
+}
+
+/// Asks for what is old, for the next who want it; once, however many are given the old one.
+pub(super) fn behind<S>(shared: &Arc<Shared>, inner: &S, request: Request, key: &Key)
+where
+    S: Service<Request, Response = Response, Error = Error> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    if let Seat::Pilot(pilot, _) = shared.flights.board(key.bytes()) {
+        let flight = fly(Arc::clone(shared), inner.clone(), request, pilot);
+        tokio::spawn(flight.in_current_span());
+    }
 }
 
 /// Asks past the store; the answer is stored.
@@ -59,11 +97,76 @@ where
     Box::pin(async move {
         let noted = Noted::new(&request);
         let (result, outcome) = together(&shared, inner, request, &key).await;
-        match result {
-            Ok(payload) => Ok(Response { payload, outcome }),
-            Err(error) => Err(noted.failed(outcome, error)),
-        }
+        settle(&shared, &key, noted, result, outcome).await
     })
+}
+
+/// Asks without waiting for anybody, because what others bring is for them alone.
+pub(super) fn alone<S>(
+    shared: &Arc<Shared>,
+    inner: &S,
+    request: Request,
+    key: Key,
+) -> BoxFuture<'static, Result<Response, Error>>
+where
+    S: Service<Request, Response = Response, Error = Error> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    let (shared, inner) = (Arc::clone(shared), inner.clone());
+    Box::pin(async move {
+        let noted = Noted::new(&request);
+        let asked = ask(&shared, inner, request, key.bytes().into()).await;
+        let outcome = match &asked {
+            // It has changed its mind.
+            Ok(Asked { stored: true, .. }) => Outcome::Miss { stored: true },
+            _ => Outcome::Bypass(Why::HitForMiss),
+        };
+        settle(&shared, &key, noted, asked.map(|asked| asked.payload), outcome).await
+    })
+}
+
+/// The answer, or the old one that stands in for it where the backend fails.
+async fn settle(
+    shared: &Shared,
+    key: &Key,
+    noted: Noted,
+    result: Result<Arc<Payload>, Error>,
+    outcome: Outcome,
+) -> Result<Response, Error> {
+    let error = match result {
+        Ok(payload) => return Ok(Response { payload, outcome }),
+        Err(error) => error,
+    };
+    if noted.may_be_old
+        && Failed::of(&error) == Failed::Backend
+        && let Some(old) = in_its_place(shared, key, &error).await
+    {
+        return Ok(old);
+    }
+    Err(noted.failed(outcome, error))
+}
+
+/// What is held although its time is over; what another has stored by now, if it has.
+async fn in_its_place(shared: &Shared, key: &Key, error: &Error) -> Option<Response> {
+    let entry = shared.store.answer(key.bytes()).await?;
+    let now = Instant::now();
+    let outcome = match entry.fresh(&shared.epochs, now) {
+        Some(left) => Outcome::Hit(left),
+        None => {
+            let over = entry.failing(&shared.epochs, now)?;
+            let trouble = Trouble { code: error.problem().code, hop: error.known_hop() };
+            Outcome::Stale { over, trouble: Some(trouble) }
+        }
+    };
+    let source = std::error::Error::source(error).map(ToString::to_string);
+    tracing::warn!(
+        code = error.problem().code.word(),
+        context = error.context(),
+        source,
+        given = outcome.label(),
+        "the backend failed; what was remembered is given"
+    );
+    Some(Response { payload: Arc::clone(&entry.payload), outcome })
 }
 
 type Told = (Result<Arc<Payload>, Error>, Outcome);
@@ -77,7 +180,7 @@ where
     let since = shared.epochs.now();
     let patience = Instant::now() + shared.params.flight_wait;
     loop {
-        match shared.flights.board(key.bytes()) {
+        let waiter = match shared.flights.board(key.bytes()) {
             Seat::Pilot(pilot, waiter) => {
                 let flight = fly(Arc::clone(shared), inner, request, pilot);
                 tokio::spawn(flight.in_current_span());
@@ -86,24 +189,22 @@ where
                     Err(error) => (Err(error), MISSED),
                 };
             }
-            Seat::Passenger(waiter) => {
-                match tokio::time::timeout_at(patience, landing(waiter)).await {
-                    Ok(Ok(landed)) if landed.serves(&shared.epochs, since) => {
-                        return told(landed, true);
-                    }
-                    // A write ended after that flight had asked and before this request came: its
-                    // writer must see it. The next flight cannot be so old.
-                    Ok(Ok(_)) => {}
-                    Ok(Err(error)) => return (Err(error), Outcome::Collapsed),
-                    Err(_elapsed) => {
-                        let asked = ask(shared, inner, request, key.bytes().into()).await;
-                        let stored = asked.as_ref().is_ok_and(|asked| asked.stored);
-                        return (asked.map(|asked| asked.payload), Outcome::Miss { stored });
-                    }
-                }
-            }
+            Seat::Passenger(waiter) => waiter,
+        };
+        match tokio::time::timeout_at(patience, landing(waiter)).await {
+            // What it brought is not for others, and the next flight's would not be either.
+            Ok(Ok(landed)) if landed.is_private() => break,
+            Ok(Ok(landed)) if landed.serves(&shared.epochs, since) => return told(landed, true),
+            // A write ended after that flight had asked and before this request came: its writer
+            // must see it. The next flight cannot be so old.
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return (Err(error), Outcome::Collapsed),
+            Err(_elapsed) => break,
         }
     }
+    let asked = ask(shared, inner, request, key.bytes().into()).await;
+    let stored = asked.as_ref().is_ok_and(|asked| asked.stored);
+    (asked.map(|asked| asked.payload), Outcome::Miss { stored })
 }
 
 fn told(landed: Landed, waited: bool) -> Told {
@@ -128,7 +229,7 @@ where
     S::Future: Send,
 {
     // Between this request's look into the store and its flight another may have landed.
-    if let Some(entry) = shared.store.get(pilot.key()).await
+    if let Some(entry) = shared.store.answer(pilot.key()).await
         && let Some(left) = entry.fresh(&shared.epochs, Instant::now())
     {
         let found = Brought::Stored(left);
@@ -165,15 +266,28 @@ where
     let params = request.params.clone();
     // Before the question is sent: whatever moves from here on may be missing in the answer.
     let (epoch, asked) = (shared.epochs.now(), Instant::now());
-    let payload = inner.oneshot(request).await?.payload;
+    let payload = match inner.oneshot(request).await {
+        Ok(response) => response.payload,
+        Err(error) => {
+            if Failed::of(&error) == Failed::Refused {
+                // What is held is no longer so, and must not come back when the backend fails.
+                shared.store.forget(key, asked).await;
+            }
+            return Err(error);
+        }
+    };
     let question = Question { tenant: &tenant, operation, params: &params, epoch, asked };
     let Some(entry) = entry(shared, &question, &payload) else {
+        shared.store.put(key, Held::Alone(asked)).await;
         return Ok(Asked { payload, words: None, stored: false });
     };
     let words = Some(entry.words.clone().into());
     let stored = entry.fresh(&shared.epochs, Instant::now()).is_some();
     if stored {
-        shared.store.put(key, Arc::new(entry)).await;
+        shared.store.put(key, Held::Answer(Arc::new(entry))).await;
+    } else {
+        // Nobody is given something older after this one.
+        shared.store.forget(key, asked).await;
     }
     Ok(Asked { payload, words, stored })
 }
@@ -186,11 +300,47 @@ struct Question<'a> {
     asked: Instant,
 }
 
-/// What would be stored; `None` where the answer does not tell its tags.
+/// What would be stored; `None` where the answer does not tell its tags, is too large, or is told by
+/// the backend not to be stored.
 fn entry(shared: &Shared, question: &Question<'_>, payload: &Arc<Payload>) -> Option<Entry> {
+    if payload.no_store {
+        return None;
+    }
     let facts = shared.facts(question.operation)?;
     let about = facts.about(&shared.epochs, question.tenant, question.params, payload).ok()?;
-    let ttl = facts.ttl?.min(shared.params.max_ttl);
-    let ttl = freshness::cut(ttl, about.until.iter().map(|t| &**t), (shared.wall)());
-    Some(Entry::new(Arc::clone(payload), question.asked, ttl, question.epoch, about.words))
+    let params = &shared.params;
+    let fresh = facts.ttl?.min(params.max_ttl);
+    let ages = Ages {
+        fresh,
+        revalidating: fresh + facts.stale_while_revalidate.min(params.stale_while_revalidate),
+        failing: fresh + facts.stale_if_error.min(params.stale_if_error),
+    };
+    let ages = ages.cut(about.until.iter().map(|t| &**t), (shared.wall)());
+    let payload = Arc::clone(payload);
+    let entry = Entry::new(payload, question.asked, ages, question.epoch, about.words);
+    (!shared.store.is_too_large(&entry)).then_some(entry)
+}
+
+/// What a failure says about the answer that is held.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Failed {
+    /// The backend could not answer: what is held may stand in.
+    Backend,
+    /// It did answer, and something else.
+    Refused,
+    /// Nothing: it had no time, or the fault is ours.
+    Otherwise,
+}
+
+impl Failed {
+    fn of(error: &Error) -> Self {
+        use crate::canonical::ProblemCode as P;
+        match error.problem().code {
+            P::UpstreamError | P::UpstreamInvalid | P::UpstreamTimeout | P::Unavailable => {
+                Self::Backend
+            }
+            P::RateLimited | P::RequestTimeout | P::Internal => Self::Otherwise,
+            _ => Self::Refused,
+        }
+    }
 }

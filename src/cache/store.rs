@@ -1,7 +1,8 @@
 //! The entries: moka, weighed in bytes.
 //!
 //! moka evicts and keeps the popular; whether an entry may be given is decided here and in
-//! [`crate::cache::epochs`], by the entry's own age and count. moka weighs an entry once, when it is put in, while the
+//! [`crate::cache::epochs`], by the entry's own age and count. Beside answers stand marks of questions
+//! whose answers cannot be stored, so that nobody waits for those. moka weighs an entry once, when it is put in, while the
 //! renderings of dialects grow on it later: so each is weighed with room for more, and put in again
 //! when it has outgrown that.
 
@@ -16,11 +17,17 @@ use moka::ops::compute::Op;
 use tokio::time::Instant;
 
 use crate::cache::epochs::{Epoch, Epochs, Word};
-use crate::cache::freshness;
+use crate::cache::freshness::{self, Ages};
 use crate::canonical::Payload;
 
 /// What an entry costs beside its bytes: moka's node, its key's, ours.
 const OVERHEAD: usize = 384;
+
+/// So long a question whose answer could not be stored is asked by everyone alone.
+const ALONE: Duration = Duration::from_secs(5);
+
+/// No answer takes more than this part of the whole room.
+const LARGEST: u64 = 8;
 
 /// A stored answer.
 #[derive(Debug)]
@@ -28,7 +35,7 @@ pub(super) struct Entry {
     pub(super) payload: Arc<Payload>,
     /// When its question was sent.
     pub(super) asked: Instant,
-    pub(super) ttl: Duration,
+    pub(super) ages: Ages,
     /// The count when its question was sent.
     pub(super) epoch: Epoch,
     pub(super) words: Box<[Word]>,
@@ -40,11 +47,11 @@ impl Entry {
     pub(super) fn new(
         payload: Arc<Payload>,
         asked: Instant,
-        ttl: Duration,
+        ages: Ages,
         epoch: Epoch,
         words: Box<[Word]>,
     ) -> Self {
-        let entry = Self { payload, asked, ttl, epoch, words, room: AtomicU32::new(0) };
+        let entry = Self { payload, asked, ages, epoch, words, room: AtomicU32::new(0) };
         entry.room.store(entry.wanted(), Ordering::Relaxed);
         entry
     }
@@ -69,15 +76,62 @@ impl Entry {
 
     /// So long it may still be given; `None` when it may not.
     pub(super) fn fresh(&self, epochs: &Epochs, now: Instant) -> Option<Duration> {
-        let left = freshness::left(self.asked, self.ttl, now)?;
+        let left = freshness::left(self.asked, self.ages.fresh, now)?;
         (!epochs.moved(&self.words, self.epoch)).then_some(left)
+    }
+
+    /// So long its time has been over, where it may be given while the backend is being asked.
+    pub(super) fn revalidating(&self, epochs: &Epochs, now: Instant) -> Option<Duration> {
+        self.stale(self.ages.revalidating, epochs, now)
+    }
+
+    /// So long its time has been over, where it may be given because the backend fails.
+    pub(super) fn failing(&self, epochs: &Epochs, now: Instant) -> Option<Duration> {
+        self.stale(self.ages.failing, epochs, now)
+    }
+
+    /// A write of ours leaves nothing of it, however the backend does.
+    fn stale(&self, most: Duration, epochs: &Epochs, now: Instant) -> Option<Duration> {
+        let over = freshness::over(self.asked, self.ages.fresh, most, now)?;
+        (!epochs.moved(&self.words, self.epoch)).then_some(over)
+    }
+}
+
+/// What is held for a question.
+#[derive(Clone, Debug)]
+pub(super) enum Held {
+    /// An answer.
+    Answer(Arc<Entry>),
+    /// Hit-for-miss: the answer to the question asked then could not be stored.
+    Alone(Instant),
+}
+
+impl Held {
+    fn asked(&self) -> Instant {
+        match self {
+            Self::Answer(entry) => entry.asked,
+            Self::Alone(asked) => *asked,
+        }
+    }
+
+    /// Whether nobody should wait for another's answer.
+    pub(super) fn is_alone(&self, now: Instant) -> bool {
+        matches!(self, Self::Alone(asked) if now.saturating_duration_since(*asked) < ALONE)
+    }
+
+    fn answer(&self) -> Option<&Arc<Entry>> {
+        match self {
+            Self::Answer(entry) => Some(entry),
+            Self::Alone(_) => None,
+        }
     }
 }
 
 /// Entries by key.
 #[derive(Debug)]
 pub(super) struct Store {
-    entries: Cache<Arc<[u8]>, Arc<Entry>, foldhash::quality::RandomState>,
+    entries: Cache<Arc<[u8]>, Held, foldhash::quality::RandomState>,
+    largest: u64,
     removed: Arc<[AtomicU64; 4]>,
 }
 
@@ -111,16 +165,18 @@ impl Removal {
 }
 
 impl Store {
-    pub(super) fn new(max_bytes: u64, max_ttl: Duration) -> Self {
+    /// Nothing is held for longer than `max_age`.
+    pub(super) fn new(max_bytes: u64, max_age: Duration) -> Self {
         let removed = Arc::<[AtomicU64; 4]>::default();
         let counts = Arc::clone(&removed);
         let entries = Cache::builder()
             .max_capacity(max_bytes)
-            .weigher(|key: &Arc<[u8]>, entry: &Arc<Entry>| {
+            .weigher(|key: &Arc<[u8]>, held: &Held| {
                 let own = u32::try_from(key.len() + OVERHEAD).unwrap_or(u32::MAX);
-                entry.room.load(Ordering::Relaxed).saturating_add(own)
+                let room = held.answer().map_or(0, |entry| entry.room.load(Ordering::Relaxed));
+                room.saturating_add(own)
             })
-            .time_to_live(max_ttl)
+            .time_to_live(max_age)
             .eviction_listener(move |_, _, cause| {
                 let removal = match cause {
                     RemovalCause::Size => Removal::Size,
@@ -133,30 +189,53 @@ impl Store {
                 }
             })
             .build_with_hasher(foldhash::quality::RandomState::default());
-        Self { entries, removed }
+        Self { entries, largest: max_bytes / LARGEST, removed }
     }
 
-    /// The entry, without waiting: `None` also in the rare moment when moka would tidy up first.
-    pub(super) fn peek(&self, key: &[u8]) -> Option<Arc<Entry>> {
-        let entry = self.entries.get(key).now_or_never().flatten()?;
-        if entry.outgrown() {
-            self.weigh_again(key.into(), &entry);
+    /// What is held, without waiting: `None` also in the rare moment when moka would tidy up first.
+    pub(super) fn peek(&self, key: &[u8]) -> Option<Held> {
+        let held = self.entries.get(key).now_or_never().flatten()?;
+        if let Some(entry) = held.answer()
+            && entry.outgrown()
+        {
+            self.weigh_again(key.into(), entry);
         }
-        Some(entry)
+        Some(held)
     }
 
-    /// The entry.
-    pub(super) async fn get(&self, key: &[u8]) -> Option<Arc<Entry>> {
+    /// What is held.
+    pub(super) async fn get(&self, key: &[u8]) -> Option<Held> {
         self.entries.get(key).await
     }
 
-    /// Stores an answer, unless one to a later question is there.
-    pub(super) async fn put(&self, key: Arc<[u8]>, entry: Arc<Entry>) {
+    /// The answer that is held.
+    pub(super) async fn answer(&self, key: &[u8]) -> Option<Arc<Entry>> {
+        self.get(key).await?.answer().cloned()
+    }
+
+    /// Whether an answer is too large to be held.
+    pub(super) fn is_too_large(&self, entry: &Entry) -> bool {
+        u64::from(entry.room.load(Ordering::Relaxed)) > self.largest
+    }
+
+    /// Holds this, unless something about a later question is there.
+    pub(super) async fn put(&self, key: Arc<[u8]>, held: Held) {
         self.entries
             .entry(key)
             .and_compute_with(|known| {
-                let older = known.is_some_and(|known| known.value().asked > entry.asked);
-                std::future::ready(if older { Op::Nop } else { Op::Put(entry) })
+                let later = known.is_some_and(|known| known.value().asked() > held.asked());
+                std::future::ready(if later { Op::Nop } else { Op::Put(held) })
+            })
+            .await;
+    }
+
+    /// Holds nothing any more of what was asked no later than then.
+    pub(super) async fn forget(&self, key: Arc<[u8]>, asked: Instant) {
+        self.entries
+            .entry(key)
+            .and_compute_with(|known| {
+                let older = known.is_some_and(|known| known.value().asked() <= asked);
+                std::future::ready(if older { Op::Remove } else { Op::Nop })
             })
             .await;
     }
@@ -169,8 +248,10 @@ impl Store {
             let _ = entries
                 .entry(key)
                 .and_compute_with(|known| {
-                    let same = known.is_some_and(|known| Arc::ptr_eq(known.value(), &entry));
-                    std::future::ready(if same { Op::Put(entry) } else { Op::Nop })
+                    let same = known.is_some_and(|k| {
+                        k.value().answer().is_some_and(|e| Arc::ptr_eq(e, &entry))
+                    });
+                    std::future::ready(if same { Op::Put(Held::Answer(entry)) } else { Op::Nop })
                 })
                 .await;
         });

@@ -33,6 +33,8 @@ pub struct Payload {
     pub media: Option<Box<str>>,
     /// The resource's revision, without quotes, where the answer is one resource.
     pub revision: Option<Revision>,
+    /// The backend forbids to store it (`Cache-Control: no-store`).
+    pub no_store: bool,
     renderings: Mutex<Vec<Kept>>,
     rendered_bytes: AtomicUsize,
     /// What `auth::visible` needs of the root object, found once: member → its JSON text.
@@ -131,6 +133,7 @@ impl Payload {
             body,
             media: None,
             revision,
+            no_store: false,
             renderings: Mutex::new(Vec::new()),
             rendered_bytes: AtomicUsize::new(0),
             facts: OnceLock::new(),

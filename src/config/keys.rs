@@ -38,6 +38,7 @@ const fn key(
 
 const ADDRESS: &str = "address and port";
 const TIME: &str = "time: `500ms`, `10s`, `5m`, `1h`";
+const TIME_OR_NONE: &str = "time: `10s`, `5m`; `0s` is never";
 const SIZE: &str = "size: `64KiB`, `256MiB`";
 const SHARE: &str = "share: `0%` to `100%`";
 const COUNT: &str = "whole number from 1";
@@ -231,6 +232,18 @@ pub const KEYS: &[Key] = &[
     ),
     key("cache.enabled", BOOLEAN, Default, "Whether canonical reads are remembered."),
     key("cache.max_bytes", SIZE, Default, "Most memory of answers and their renderings."),
+    key(
+        "cache.stale_if_error",
+        TIME_OR_NONE,
+        Default,
+        "Longest time past its own that an answer is given where the backend fails; the contract says how long for each operation, this is the most. Never after a write.",
+    ),
+    key(
+        "cache.stale_while_revalidate",
+        TIME_OR_NONE,
+        Default,
+        "Longest time past its own that an answer is given at once while the backend is asked for the next; the contract says how long for each operation, this is the most. Never after a write.",
+    ),
     key("limits.max_body", SIZE, Default, "The longest body of a request (413)."),
     key("limits.max_in_flight", COUNT, Default, "Most requests under way; one more is 503."),
     key("limits.max_connections", COUNT, Default, "Most connections; the next ones wait."),

@@ -158,6 +158,10 @@ pub struct Cache {
     pub enabled: bool,
     /// Most bytes of answers and their renderings. Default 256 MiB.
     pub max_bytes: u64,
+    /// Longest time past its own that an answer is given where the backend fails. Default 5 minutes.
+    pub stale_if_error: Duration,
+    /// Longest time past its own that an answer is given while the backend is asked. Default 1 minute.
+    pub stale_while_revalidate: Duration,
 }
 
 impl Config {

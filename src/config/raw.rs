@@ -207,6 +207,11 @@ impl<'m, 'r> Section<'m, 'r> {
         u32::try_from(share.value).ok().map(|value| Spot { value, span })
     }
 
+    /// A time under `key`; `0s` is one.
+    pub(super) fn time_or_none(&mut self, key: &'static str) -> Option<std::time::Duration> {
+        self.parsed::<Time>(key, "a time like `500ms`, `10s` or `5m`").map(|time| time.value.0)
+    }
+
     /// A time of at least a millisecond under `key`.
     pub(super) fn time(&mut self, key: &'static str) -> Option<std::time::Duration> {
         self.timed(key).map(|time| time.value)

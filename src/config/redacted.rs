@@ -86,7 +86,12 @@ pub(super) fn json(config: &Config) -> Value {
                 },
             }))
             .collect::<Vec<_>>(),
-        "cache": { "enabled": config.cache.enabled, "max_bytes": size(config.cache.max_bytes) },
+        "cache": {
+            "enabled": config.cache.enabled,
+            "max_bytes": size(config.cache.max_bytes),
+            "stale_if_error": time(config.cache.stale_if_error),
+            "stale_while_revalidate": time(config.cache.stale_while_revalidate),
+        },
         "mappings": { "dir": config.mappings },
         "limits": {
             "max_body": size(config.limits.max_body),

@@ -110,7 +110,13 @@ fn every_key_is_read() {
     assert_eq!((sync.access, sync.act_as, &sync.actor), (Access::Write, true, &Actor::Gateway));
     assert_eq!((dashboards.reads_as, sync.reads_as), (ReadsAs::Gateway, ReadsAs::Actor));
     assert!(sync.opens("anything"));
-    assert_eq!(config.cache, Cache { enabled: false, max_bytes: 64 << 20 });
+    let cache = Cache {
+        enabled: false,
+        max_bytes: 64 << 20,
+        stale_if_error: Duration::ZERO,
+        stale_while_revalidate: Duration::from_secs(90),
+    };
+    assert_eq!(config.cache, cache);
     assert_eq!(config.mappings, Some(folder("good").join("mappings")));
     assert_eq!((config.limits.max_body, config.limits.max_in_flight), (2 << 20, 100));
     assert_eq!(config.limits.request_timeout, Duration::from_secs(20));
@@ -135,7 +141,13 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(config.limits, limit::Params::default());
     assert_eq!(config.server.params, server::Params::default());
     assert_eq!(config.telemetry, telemetry::Params::default());
-    assert_eq!(config.cache, Cache { enabled: true, max_bytes: 256 << 20 });
+    let cache = Cache {
+        enabled: true,
+        max_bytes: 256 << 20,
+        stale_if_error: Duration::from_secs(300),
+        stale_while_revalidate: Duration::from_secs(60),
+    };
+    assert_eq!(config.cache, cache);
     assert_eq!(config.resilience, upstream::resilience::Params::default());
 }
 
@@ -148,7 +160,7 @@ fn the_environment_is_over_the_file_and_flags_are_over_both() {
     let config = load(&input).unwrap();
     assert_eq!(config.server.listen.port(), 7000);
     assert_eq!(config.server.trusted_proxies.len(), 2);
-    assert_eq!(config.cache, Cache { enabled: false, max_bytes: 64 << 20 });
+    assert_eq!((config.cache.enabled, config.cache.max_bytes), (false, 64 << 20));
     assert_eq!(config.limits.rate.unwrap().burst.get(), 7);
     assert_eq!(config.server.params.grace, Duration::from_secs(3));
     let UpstreamKind::Canonical(main) = &config.upstreams[0].kind else { panic!() };

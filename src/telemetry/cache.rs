@@ -17,7 +17,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::table::OperationTable;
 
 /// [`crate::canonical::Outcome::LABELS`], and what has no outcome.
-const OUTCOMES: &[&str] = &["hit", "miss", "collapsed", "bypass", "error"];
+const OUTCOMES: &[&str] = &["hit", "stale", "stale_error", "miss", "collapsed", "bypass", "error"];
 
 /// Counts the outcomes of the cache below.
 #[must_use]

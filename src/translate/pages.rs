@@ -106,13 +106,9 @@ fn join(pages: &[Response]) -> Result<Response, Error> {
         body.push(b']');
     }
     body.push(b'}');
-    let hit = pages.iter().map(|page| page.outcome).reduce(|one, other| match (one, other) {
-        (Outcome::Hit(a), Outcome::Hit(b)) => Outcome::Hit(a.min(b)),
-        (Outcome::Hit(_), other) => other,
-        (one, _) => one,
-    });
+    let outcome = pages.iter().map(|page| page.outcome).reduce(Outcome::and);
     let payload = Payload::new(last.payload.status, Bytes::from(body), None);
-    Ok(Response { payload: Arc::new(payload), outcome: hit.unwrap_or(last.outcome) })
+    Ok(Response { payload: Arc::new(payload), outcome: outcome.unwrap_or(last.outcome) })
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::telemetry::record::MappingEvent;
 
 use super::Answer;
-use super::cache_status::{self, CACHE_STATUS};
+use super::cache_status::{self, CACHE_STATUS, PROXY_STATUS};
 use super::calls::{Job, Results, documents};
 use super::coding::LEAST_COMPRESSED;
 use super::problems;
@@ -79,7 +79,7 @@ pub fn body(
                     ..Rendered::plain(payload.body.clone(), media.clone())
                 });
             }
-            let home = held(answer.outcome).then(|| (Arc::clone(payload), key()));
+            let home = answer.outcome.is_held().then(|| (Arc::clone(payload), key()));
             if let (Some(coding), Some((payload, key))) = (wanted, &home)
                 && let Some(kept) = payload.coded(*key, coding)
             {
@@ -91,7 +91,7 @@ pub fn body(
     };
     let last = results.last().and_then(Option::as_ref);
     // What the cache does not hold is gone with this answer, and a rendering with it.
-    let sole = last.filter(|response| reply.keepable && held(response.outcome));
+    let sole = last.filter(|response| reply.keepable && response.outcome.is_held());
     let home = sole.map(|response| (Arc::clone(&response.payload), key()));
     if let Some((payload, key)) = &home {
         if let Some(coding) = wanted
@@ -112,11 +112,6 @@ pub fn body(
         payload.keep(*key, rendering.clone());
     }
     Ok(Rendered { home, ..Rendered::json(rendering) })
-}
-
-/// Whether the answer is in the cache.
-fn held(outcome: Outcome) -> bool {
-    !matches!(outcome, Outcome::Bypass(_) | Outcome::Miss { stored: false })
 }
 
 /// A body and its validator (`own`, or one of its bytes), in one piece of memory.
@@ -279,22 +274,19 @@ pub fn answer(
     }
     if let Some(outcome) = outcome {
         headers.insert(CACHE_STATUS, cache_status::value(outcome));
+        if let Outcome::Stale { trouble: Some(trouble), .. } = outcome
+            && let Some(word) = cache_status::trouble(trouble.code, trouble.hop)
+        {
+            headers.insert(PROXY_STATUS, word);
+        }
     }
     Ok(answer)
 }
 
-/// What the cache did: a hit only if every call was one.
+/// What the cache did: of several calls the worst.
 #[must_use]
 pub fn outcome(results: &Results) -> Option<Outcome> {
-    let mut ran = results.iter().flatten().map(|r: &Response| r.outcome);
-    let first = ran.next()?;
-    Some(ran.fold(first, |so_far, outcome| match (so_far, outcome) {
-        (Outcome::Hit(a), Outcome::Hit(b)) => Outcome::Hit(a.min(b)),
-        (Outcome::Hit(_), other) => other,
-        // A write says more than the read before it.
-        (_, write @ Outcome::Bypass(_)) => write,
-        (so_far, _) => so_far,
-    }))
+    results.iter().flatten().map(|r: &Response| r.outcome).reduce(Outcome::and)
 }
 
 /// `If-None-Match` (RFC 9110, 13.1.2): weak comparison, any of a list, or `*`.

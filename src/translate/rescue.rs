@@ -23,10 +23,10 @@ use crate::dialect::Dialect;
 use crate::dialect::catalog::Catalog;
 use crate::dialect::envelope::EnvelopeBody;
 use crate::dialect::scheme::Place;
-use crate::error::{Blame, Error, Hop};
+use crate::error::{Blame, Error};
 use crate::telemetry::record::Record;
 
-use super::cache_status::{self, CACHE_STATUS};
+use super::cache_status::{self, CACHE_STATUS, PROXY_STATUS};
 use super::inflate::CODING;
 use super::scratch::translate;
 use super::{Answer, authority, problems};
@@ -155,9 +155,9 @@ impl Caller {
             headers.insert(CACHE_STATUS, cache_status::value(outcome));
         }
         if self.record.upstream_time().1 > 0
-            && let Some(trouble) = proxy_status(problem.code, hop)
+            && let Some(trouble) = cache_status::trouble(problem.code, hop)
         {
-            headers.insert("proxy-status", trouble);
+            headers.insert(PROXY_STATUS, trouble);
         }
         answer
     }
@@ -223,23 +223,4 @@ fn takes_bearer(dialect: &Arc<Dialect>) -> bool {
         .credentials
         .iter()
         .any(|c| matches!(&c.place, Place::Scheme(s) if s.eq_ignore_ascii_case("bearer")))
-}
-
-/// The member of `Proxy-Status` (RFC 9209) for trouble with the backend: what happened on the way to
-/// it, or what there was no whole answer for.
-fn proxy_status(code: ProblemCode, hop: Option<Hop>) -> Option<HeaderValue> {
-    let otherwise = match code {
-        ProblemCode::UpstreamTimeout => "http_response_timeout",
-        ProblemCode::UpstreamInvalid => "http_protocol_error",
-        ProblemCode::UpstreamError
-        | ProblemCode::UpstreamUnauthorized
-        | ProblemCode::Unavailable => "destination_unavailable",
-        _ => return None,
-    };
-    let member = match hop {
-        Some(Hop::Status(status)) => format!("deskbridge; received-status={status}"),
-        Some(Hop::Error(word)) => format!("deskbridge; error={word}"),
-        None => format!("deskbridge; error={otherwise}"),
-    };
-    HeaderValue::try_from(member).ok()
 }

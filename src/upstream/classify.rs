@@ -8,8 +8,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
 
 use crate::canonical::{Outcome, Payload, Problem, ProblemCode, Response, Revision};
 use crate::error::{Error, Hop};
@@ -228,7 +228,7 @@ fn payload(address: &Address, answer: Answer) -> Result<Response, Error> {
         return Err(invalid("an answer with a content coding, which was not asked for"));
     }
     let status = answer.status.as_u16();
-    let payload = if address.binary {
+    let mut payload = if address.binary {
         let media = media(&answer)
             .filter(|media| media.len() <= LONGEST_MEDIA)
             .unwrap_or("application/octet-stream");
@@ -238,8 +238,18 @@ fn payload(address: &Address, answer: Answer) -> Result<Response, Error> {
     } else {
         Payload::new(status, bytes::Bytes::new(), None)
     };
+    payload.no_store = no_store(&answer.headers);
     // The cache says what it did; alone, this is an answer that nobody stored.
     Ok(Response { payload: Arc::new(payload), outcome: Outcome::Miss { stored: false } })
+}
+
+/// Whether a directive of `Cache-Control` (RFC 9111, 5.2.2.5) forbids to store the answer. Nothing
+/// else there binds the gateway: how long an answer holds is the contract's word.
+fn no_store(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(CACHE_CONTROL).iter();
+    values
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .any(|directive| directive.trim_ascii().eq_ignore_ascii_case(b"no-store"))
 }
 
 fn json(status: u16, answer: &Answer) -> Result<Payload, Error> {

@@ -19,7 +19,7 @@ fn patient() -> tempfile::TempDir {
     let canonical = folder.path().join("canonical");
     std::fs::create_dir(&canonical).unwrap();
     let text = include_str!("../../mappings/canonical/openapi.yaml");
-    let text = ["15s", "30s", "60s"]
+    let text = ["5s", "15s", "30s", "60s"]
         .iter()
         .fold(text.to_owned(), |text, ttl| text.replace(&format!("ttl: {ttl}\n"), "ttl: 1h\n"));
     std::fs::write(canonical.join("openapi.yaml"), text).unwrap();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::operations::Read;
 use super::{CacheFacts, Contract, Kind, SchemaId, TagPart, TagTemplate};
 use crate::json::place::{Hop, Place};
+use crate::syntax::yaml::Entry;
 use crate::syntax::{Code, Diagnostic, Diagnostics, Fields, Node, Span, closest};
 
 /// A place of `until` and where it stands.
@@ -40,6 +41,7 @@ pub(super) fn read(
     fields.required("scope");
     written.facts.per_actor = fields.word("scope", &["object", "actor"]) == Some("actor");
     let ttl = fields.entry("ttl");
+    let windows = ["stale_while_revalidate", "stale_if_error"].map(|key| fields.entry(key));
     let tags = fields.list("tags").unwrap_or_default();
     let invalidates = fields.entry("invalidates");
     let moved = fields.list("invalidates").unwrap_or_default();
@@ -68,6 +70,23 @@ pub(super) fn read(
             problem(ttl.key_span, "a stored answer without tags could never be taken back");
         }
     }
+    let mut window = |entry: Option<&Entry>| {
+        let Some(entry) = entry else { return Duration::ZERO };
+        let time = entry.value.as_text().and_then(seconds);
+        if time.is_none() {
+            problem(
+                entry.value.span,
+                "how long an old answer is given is a number above 0 and s, m or h, as in `30s`",
+            );
+        }
+        if ttl.is_none() {
+            problem(entry.key_span, "without a `ttl` nothing is stored, so nothing grows old");
+        }
+        time.unwrap_or_default()
+    };
+    let [revalidate, failing] = windows;
+    written.facts.stale_while_revalidate = window(revalidate);
+    written.facts.stale_if_error = window(failing);
     if let Some(entry) = invalidates
         && safe
     {

@@ -114,6 +114,11 @@ pub struct RequestBody {
 pub struct CacheFacts {
     /// How long an answer may be given again; `None` is never stored.
     pub ttl: Option<Duration>,
+    /// So long after its time to live an answer is given while the backend is being asked; zero is
+    /// not at all.
+    pub stale_while_revalidate: Duration,
+    /// So long after its time to live an answer is given where the backend fails; zero is not at all.
+    pub stale_if_error: Duration,
     /// `scope: actor`: the content depends on who asks.
     pub per_actor: bool,
     /// Tags of an answer.

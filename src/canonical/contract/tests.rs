@@ -113,7 +113,9 @@ fn an_operation_says_everything_about_itself() {
     assert!(include.list && !include.explode && !include.required);
     assert_eq!(get.parameters[3].default.as_deref(), Some("100"));
     assert_eq!(get.parameters_in(Location::Path).map(|(n, _)| n).collect::<Vec<_>>(), [0, 1]);
-    assert_eq!(get.cache.ttl, Some(Duration::from_secs(30)));
+    assert_eq!(get.cache.ttl, Some(Duration::from_secs(15)));
+    let windows = (get.cache.stale_while_revalidate, get.cache.stale_if_error);
+    assert_eq!(windows, (Duration::from_secs(15), Duration::from_secs(300)));
     assert!(get.cache.widen && !get.cache.per_actor);
     let text = |t: &str| TagPart::Text(t.into());
     let answer = |members: &[&str]| TagPart::Answer(members.iter().map(|m| (*m).into()).collect());
@@ -347,8 +349,9 @@ fn a_broken_document_is_explained() {
         ("{$.messages[*].author.id}", "{$.messages.author.id}", "E0302", "no `author` there"),
         ("{$.messages[*].author.id}", "{$.messages[0].author.id}", "E0301", "never one"),
         ("non_empty: data", "non_empty: dat", "E0302", "did you mean `data`?"),
-        ("ttl: 30s", "ttl: 30", "E0201", "time to live"),
-        ("scope: object\n        ttl: 30s", "ttl: 30s", "E0104", "`scope`"),
+        ("ttl: 60s", "ttl: 60", "E0201", "time to live"),
+        ("stale_if_error: 5m", "stale_if_error: 5d", "E0201", "how long an old answer"),
+        ("scope: object\n        ttl: 60s", "ttl: 60s", "E0104", "`scope`"),
         ("widen: true", "wide: true", "E0103", "did you mean `widen`?"),
         ("x-ref: assignee_id", "x-ref: asignee_id", "E0302", "did you mean `assignee_id`?"),
         ("x-include: team", "x-inclued: team", "E0103", "did you mean `x-include`?"),

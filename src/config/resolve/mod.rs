@@ -151,9 +151,14 @@ fn admin(reading: &Reading<'_>, top: &mut Section<'_, '_>, server: &Server) -> S
 
 fn cache(top: &mut Section<'_, '_>) -> Cache {
     let mut block = top.section("cache");
+    let default = crate::cache::Params::default();
     let cache = Cache {
         enabled: block.boolean("enabled").unwrap_or(true),
         max_bytes: block.bytes("max_bytes", LEAST_CACHE).map_or(256 << 20, |size| size.value),
+        stale_if_error: block.time_or_none("stale_if_error").unwrap_or(default.stale_if_error),
+        stale_while_revalidate: block
+            .time_or_none("stale_while_revalidate")
+            .unwrap_or(default.stale_while_revalidate),
     };
     block.finish();
     cache
