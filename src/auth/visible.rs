@@ -14,6 +14,7 @@ use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
 use crate::canonical::principal::Allowed;
+use crate::canonical::validate::unlike;
 use crate::canonical::{Contract, Payload, Problem, ProblemCode, Request, Response, Viewer};
 use crate::error::Error;
 use crate::json::{text, walk};
@@ -82,67 +83,51 @@ impl<F: Future<Output = Result<Response, Error>>> Future for Looking<F> {
         let this = self.project();
         let result = std::task::ready!(this.inner.poll(cx));
         Poll::Ready(match (result, this.look.as_ref()) {
-            (Ok(response), Some(look)) => match look.at(&response.payload) {
-                Seen::Theirs => Ok(response),
-                seen => Err(look.refuse(seen)),
-            },
+            (Ok(response), Some(look)) if !look.allows(&response.payload) => {
+                Err(look.refuse(&response.payload))
+            }
             (result, _) => result,
         })
     }
 }
 
-/// What an answer turns out to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seen {
-    /// The caller's.
-    Theirs,
-    /// Somebody else's.
-    Foreign,
-    /// It does not say whose it is, as the contract wants it to.
-    Nobodys,
-}
-
 impl Look {
-    fn at(&self, payload: &Payload) -> Seen {
-        let Some(sight) = &self.viewer.sight else { return Seen::Theirs };
+    fn allows(&self, payload: &Payload) -> bool {
+        let Some(sight) = &self.viewer.sight else { return true };
         let operation = self.contract.get(self.operation);
         let Some(schema) = operation.answer.and_then(|id| self.contract.schema(id).name.as_deref())
         else {
-            return Seen::Theirs;
+            return true;
         };
         let rules = || sight.0.iter().filter(|rule| &*rule.schema == schema);
         if rules().next().is_none() {
-            return Seen::Theirs;
+            return true;
         }
         let facts = payload.facts.get_or_init(|| {
             members(&payload.body, |name| rules().any(|rule| &*rule.member == name))
         });
-        for rule in rules() {
+        rules().all(|rule| {
             let known = facts.iter().find(|(name, _)| *name == rule.member).map(|(_, v)| v.clone());
             // Facts were found for another credential's rules: look for this one's.
             let value = known.or_else(|| {
                 members(&payload.body, |name| name == &*rule.member).pop().map(|(_, v)| v)
             });
-            let Some(value) = value else { return Seen::Nobodys };
-            let allowed = match &rule.allowed {
+            let Some(value) = value else { return false };
+            match &rule.allowed {
                 Allowed::Words(words) => words.iter().any(|w| w.as_bytes() == &*value),
                 Allowed::Principal(name) => self
                     .viewer
                     .principal
                     .fact(name)
                     .is_some_and(|own| own != "null" && own.as_bytes() == &*value),
-            };
-            if !allowed {
-                return Seen::Foreign;
             }
-        }
-        Seen::Theirs
+        })
     }
 
-    /// A read of somebody else's object finds nothing. A write that was answered so, or an answer that
-    /// says of nobody that it is theirs, is the backend's failure: what was written may well be
-    /// written, and nobody may be told that it is not.
-    fn refuse(&self, seen: Seen) -> Error {
+    /// A read of somebody else's object finds nothing. A write that was answered so, or an answer
+    /// that is not what the contract says, is the backend's failure: what was written may well be
+    /// there, and nobody may be told that it is not.
+    fn refuse(&self, payload: &Payload) -> Error {
         let operation = self.contract.get(self.operation);
         self.record.mapping(MappingEvent {
             record: Arc::from(&*operation.name),
@@ -152,13 +137,14 @@ impl Look {
         tracing::warn!(
             operation = &*operation.name,
             principal = &*self.viewer.principal.name,
-            ?seen,
             "an answer is not the caller's to see"
         );
-        if seen == Seen::Foreign && operation.safe {
-            return Problem::new(ProblemCode::NotFound).into();
+        match unlike(&self.contract, self.operation, &payload.body) {
+            Some(why) => Error::from(ProblemCode::UpstreamInvalid).within(why),
+            None if operation.safe => Problem::new(ProblemCode::NotFound).into(),
+            None => Error::from(ProblemCode::UpstreamInvalid)
+                .within("a write was answered with what is not the caller's"),
         }
-        Error::from(ProblemCode::UpstreamInvalid).within("an answer that is not the caller's")
     }
 }
 

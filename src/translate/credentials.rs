@@ -6,7 +6,8 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::call::Call;
-use crate::canonical::{Facts, Principal, ProblemCode};
+use crate::canonical::validate::unlike;
+use crate::canonical::{Contract, Facts, OperationId, Principal, ProblemCode};
 use crate::dialect::scheme::Credential;
 use crate::error::Error;
 use crate::json::{text, walk};
@@ -70,15 +71,20 @@ async fn facts<B, S: Canonical>(
         record: &call.record,
     };
     let mut found: SmallVec<[Bytes; 2]> = SmallVec::new();
+    let mut answers: Answers = SmallVec::new();
+    let contract = &call.catalog.contract;
+    let absent = |answers: &Answers| judged(contract, answers, nothing(credential));
     for look_up in &credential.resolve {
-        let request = calls::prepare(job, look_up, &documents(&inputs, &found))?;
-        let Some(request) = request else { return Err(nothing(credential)) };
+        let request = calls::prepare(job, look_up, &documents(&inputs, &found))
+            .map_err(|error| judged(contract, &answers, error))?;
+        let Some(request) = request else { return Err(absent(&answers)) };
         let answer = calls::ask(job, look_up, None, request, canonical).await;
         let answer = answer.map_err(|error| match error.problem().code {
             ProblemCode::NotFound => nothing(credential),
             _ => error,
         })?;
         let whole = answer.payload.body.clone();
+        answers.push((look_up.operation, whole.clone()));
         let part = match &look_up.take {
             None => whole,
             Some(take) => {
@@ -90,7 +96,7 @@ async fn facts<B, S: Canonical>(
             }
         };
         if part.is_empty() || &*part == b"null" {
-            return Err(nothing(credential));
+            return Err(absent(&answers));
         }
         found.push(part);
     }
@@ -103,7 +109,7 @@ async fn facts<B, S: Canonical>(
                 credential = &*credential.name,
                 "a look-up's answer is not about what was asked"
             );
-            return Err(nothing(credential));
+            return Err(absent(&answers));
         }
     }
     translate(&credential.yields, &documents, job.record, Facts::from_object)
@@ -124,6 +130,18 @@ fn agreed(object: &[u8]) -> bool {
 
 fn documents<'d>(inputs: &'d [u8], found: &'d [Bytes]) -> SmallVec<[Option<&'d [u8]>; 6]> {
     std::iter::once(inputs).chain(found.iter().map(|f| &**f)).map(Some).collect()
+}
+
+/// What look-ups were answered with, whole.
+type Answers = SmallVec<[(OperationId, Bytes); 2]>;
+
+/// Where look-ups lead to an error: if one of them was answered with what is no such answer, nobody
+/// knows what there is, and that is the backend's failure; else the error as it is.
+fn judged(contract: &Contract, answers: &Answers, error: Error) -> Error {
+    match answers.iter().find_map(|(operation, body)| unlike(contract, *operation, body)) {
+        Some(why) => Error::from(ProblemCode::UpstreamInvalid).within(why),
+        None => error,
+    }
 }
 
 fn nothing(credential: &Credential) -> Error {

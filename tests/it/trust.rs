@@ -163,7 +163,36 @@ async fn a_write_that_is_answered_with_something_else_is_the_backends_failure() 
         client.json(Method::POST, &path, NONE, &body).await.expect(502);
     }
     assert_eq!(backend.count(&Method::POST, MESSAGES), 3);
-    // A read that says of nobody that it is theirs is none of a thing that is not there.
-    desk::show(&backend, &json!({ "id": "cnv_8Kq", "messages": [] }));
-    client.get(PUBLIC, NONE).await.expect(502);
+}
+
+/// Nor may anybody be told that something is not there because an answer could not be read.
+#[tokio::test]
+async fn what_cannot_be_read_is_not_taken_for_what_is_not_there() {
+    let (backend, _gateway, client) = set_up().await;
+    let conversation = desk::conversation();
+    for wrong in [
+        json!({ "id": "cnv_8Kq", "messages": [] }),
+        with(conversation.clone(), "/contact_identity_id", json!(7)),
+    ] {
+        desk::show(&backend, &wrong);
+        client.get(PUBLIC, NONE).await.expect(502);
+    }
+    desk::show(&backend, &conversation);
+    let path = "/v1/accounts/1/identities";
+    let half = json!({ "data": [{ "id": "idn_5Qw" }], "page": {} });
+    for identities in [json!({ "data": "no" }), json!({}), half] {
+        let (backend, _gateway, client) = set_up().await;
+        backend.tell(Method::GET, path, 200, identities.to_string());
+        client.get(PUBLIC, NONE).await.expect(502);
+    }
+    for inbox in [r#"{"id":7}"#, "{}"] {
+        let (backend, _gateway, client) = set_up().await;
+        backend.tell(Method::GET, "/v1/resolve/inboxes/demo-inbox", 200, inbox);
+        client.get(PUBLIC, NONE).await.expect(502);
+    }
+    // None is none.
+    let (backend, _gateway, client) = set_up().await;
+    let page = json!({ "next": null, "prev": null, "limit": 1, "number": null, "total": null });
+    backend.tell(Method::GET, path, 200, json!({ "data": [], "page": page }).to_string());
+    client.get(PUBLIC, NONE).await.expect(404);
 }

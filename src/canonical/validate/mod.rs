@@ -50,6 +50,15 @@ pub fn validate(contract: &Contract, schema: SchemaId, json: &[u8], faults: &mut
     judge(contract.schemas(), Rules::default(), faults).text(schema, json);
 }
 
+/// The first thing in an operation's answer that is not as the contract says, as text for the log.
+/// For the rare answer that leads to a refusal: whose fault is it?
+#[must_use]
+pub fn unlike(contract: &Contract, operation: OperationId, json: &[u8]) -> Option<String> {
+    let mut faults = Vec::new();
+    validate(contract, contract.get(operation).answer?, json, &mut faults);
+    faults.first().map(|fault| format!("{} {}", fault.pointer, fault.detail))
+}
+
 /// Checks a value against the schemas of published documents; where these are `ordered`, the order
 /// of members as well.
 pub fn validate_published(
