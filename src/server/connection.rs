@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -30,6 +30,10 @@ use super::watched::{Activity, InFlight, Watched};
 const HEAD_BYTES: usize = 64 * 1024;
 /// Requests in flight on one HTTP/2 connection.
 const STREAMS: u32 = 200;
+/// Streams that a client opened and reset before they were looked at; and those that it made the
+/// gateway reset. Past them the connection ends: whoever does that wants work done for nothing.
+const RESETS: usize = 20;
+const ERRORS: usize = 1024;
 /// HTTP/2 has no time limit for a head, so a dead peer must be found by asking it.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PING_WAIT: Duration = Duration::from_secs(10);
@@ -55,6 +59,8 @@ impl Connections {
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
             .max_header_list_size(HEAD_BYTES as u32)
+            .max_pending_accept_reset_streams(RESETS)
+            .max_local_error_reset_streams(ERRORS)
             .keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PING_WAIT);
         Self { protocol: Arc::new(protocol), params: params.clone() }
@@ -120,7 +126,7 @@ where
     S: Service<http::Request<RequestBody>, Response = http::Response<B>, Error = Infallible>
         + Clone,
 {
-    type Response = http::Response<Answer<B>>;
+    type Response = http::Response<B>;
     type Error = Infallible;
     type Future = Answering<S>;
 
@@ -144,42 +150,13 @@ impl<S, B> Future for Answering<S>
 where
     S: Service<http::Request<RequestBody>, Response = http::Response<B>, Error = Infallible>,
 {
-    type Output = Result<http::Response<Answer<B>>, Infallible>;
+    type Output = Result<http::Response<B>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        this.answering.poll(cx).map_ok(|response| {
-            let in_flight = this.in_flight.take();
-            response.map(|body| Answer { body, in_flight })
-        })
-    }
-}
-
-pin_project! {
-    /// A body that is in flight until its last byte is taken.
-    struct Answer<B> {
-        #[pin]
-        body: B,
-        in_flight: Option<InFlight>,
-    }
-}
-
-impl<B: Body> Body for Answer<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        self.project().body.poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let answered = std::task::ready!(this.answering.poll(cx));
+        // Sending it is the stream's to watch: a client that never takes an answer never ends it.
+        *this.in_flight = None;
+        Poll::Ready(answered)
     }
 }

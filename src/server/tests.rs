@@ -279,6 +279,57 @@ async fn a_peer_that_takes_nothing_is_cut_off() {
 }
 
 #[tokio::test]
+async fn an_http2_stream_that_opens_no_window_is_cut_off() {
+    let served = served(quick()).await;
+    let stream = TcpStream::connect(served.address).await.unwrap();
+    let executor = hyper_util::rt::TokioExecutor::new();
+    // A window of nothing: the head of the answer comes, its body never.
+    let (mut client, connection) = hyper::client::conn::http2::Builder::new(executor)
+        .initial_stream_window_size(0)
+        .handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
+    let connection = tokio::spawn(connection);
+    let request = http::Request::get("http://x/").body(Full::<Bytes>::default()).unwrap();
+    let response = client.send_request(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let body = tokio::time::timeout(Duration::from_secs(10), response.into_body().collect());
+    assert!(body.await.expect("cut off").is_err());
+    let _ = connection.await;
+}
+
+#[tokio::test]
+async fn a_peer_that_takes_its_answer_slowly_gets_all_of_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let params = watch::channel(Params { idle_timeout: Duration::from_secs(1), ..quick() }).1;
+    let much = Bytes::from(vec![b'x'; 24 * 1024 * 1024]);
+    let length = much.len();
+    let make = move |_| {
+        let much = much.clone();
+        tower::service_fn(move |_: http::Request<RequestBody>| {
+            let much = much.clone();
+            async move { Ok::<_, Infallible>(http::Response::new(Full::new(much))) }
+        })
+    };
+    tokio::spawn(async move {
+        serve(listener, make, std::future::pending(), params, &Arc::default()).await
+    });
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(&get("/")).await.unwrap();
+    // Longer than a connection may be idle, and never as long without taking something.
+    let (mut taken, mut piece) = (0, vec![0; 4 * 1024 * 1024]);
+    for _ in 0..4 {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        taken += stream.read_exact(&mut piece).await.unwrap();
+    }
+    let mut rest = Vec::new();
+    while taken + rest.len() < length {
+        assert_ne!(stream.read_buf(&mut rest).await.unwrap(), 0, "cut off");
+    }
+}
+
+#[tokio::test]
 async fn an_address_has_so_many_connections() {
     let served = served(Params { max_connections_per_address: 2, ..Params::default() }).await;
     let mut first = TcpStream::connect(served.address).await.unwrap();

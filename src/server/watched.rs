@@ -8,7 +8,8 @@
 //! hyper-util waits for the first byte for ever, and hyper's own limit for a head also runs while a
 //! connection is idle. HTTP/2 frames arrive while nothing is asked for (pings), so there the head
 //! has no limit of its own and the idle one stands for it. Time in flight is the request's: its
-//! deadline is set where requests are known.
+//! deadline is set where requests are known. Once it is answered, what counts is that the peer takes
+//! something of the answer now and then.
 
 use std::io;
 use std::pin::Pin;
@@ -24,6 +25,10 @@ use super::Params;
 use super::framing::Framing;
 use super::peers::{Peers, Refusal};
 
+/// A write of so many bytes is part of an answer. What keeps an HTTP/2 connection alive is shorter,
+/// and must not pass for a client that takes its answer.
+const OF_AN_ANSWER: usize = 256;
+
 /// How HTTP/2 begins; no HTTP/1 method does.
 const PREFACE: &[u8] = b"PRI";
 
@@ -33,7 +38,8 @@ pub(super) struct Activity {
     since: Instant,
     in_flight: AtomicUsize,
     begun: AtomicU64,
-    /// When the last request ended, in milliseconds after `since`.
+    /// When the last request was answered, or something of an answer was taken; in milliseconds
+    /// after `since`.
     ended: AtomicU64,
 }
 
@@ -53,6 +59,11 @@ impl Activity {
         self.since + Duration::from_millis(self.ended.load(Ordering::Relaxed))
     }
 
+    fn note(&self) {
+        let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.ended.store(now, Ordering::Relaxed);
+    }
+
     /// A request begins; it ends when what is returned is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -67,8 +78,7 @@ pub(super) struct InFlight(Arc<Activity>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let now = u64::try_from(self.0.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.0.ended.store(now, Ordering::Relaxed);
+        self.0.note();
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -162,10 +172,17 @@ impl<T> Watched<T> {
     }
 
     /// Lets a write be waited for only so long.
-    fn written<R>(&mut self, cx: &mut Context<'_>, poll: Poll<R>) -> Poll<Result<R, io::Error>> {
+    fn written(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         if let Poll::Ready(result) = poll {
             self.write_limit = None;
-            return Poll::Ready(Ok(result));
+            if result.as_ref().is_ok_and(|n| !self.http2 || *n >= OF_AN_ANSWER) {
+                self.activity.note();
+            }
+            return Poll::Ready(result);
         }
         let limit = self.idle_timeout;
         let waiting = self.write_limit.get_or_insert_with(|| Box::pin(sleep(limit)));
@@ -205,6 +222,13 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
                     this.read_limit.as_mut().reset(Instant::now() + this.idle_timeout);
                     ready!(this.read_limit.as_mut().poll(cx));
                 }
+                if this.phase == Phase::Idle {
+                    let limit = this.activity.last_ended() + this.idle_timeout;
+                    if limit > Instant::now() {
+                        this.read_limit.as_mut().reset(limit);
+                        ready!(this.read_limit.as_mut().poll(cx));
+                    }
+                }
                 if this.write_limit.is_some() {
                     // Idle, as far as the request is concerned: its whole answer is in the buffer.
                     this.peers.refuse(Refusal::Stalled);
@@ -226,7 +250,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.inner).poll_write(cx, bytes);
-        this.written(cx, poll).map(Result::flatten)
+        this.written(cx, poll)
     }
 
     fn poll_write_vectored(
@@ -236,7 +260,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.inner).poll_write_vectored(cx, slices);
-        this.written(cx, poll).map(Result::flatten)
+        this.written(cx, poll)
     }
 
     fn is_write_vectored(&self) -> bool {

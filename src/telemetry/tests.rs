@@ -307,8 +307,11 @@ fn noon() -> Timestamp {
 }
 
 async fn access_lines(log: LogForm) -> String {
+    access_lines_with(Params { log, ..Params::default() }).await
+}
+
+async fn access_lines_with(params: Params) -> String {
     let kept = Kept::default();
-    let params = Params { log, ..Params::default() };
     let lines = subscriber::build(&params, false, noon, kept.clone());
     async {
         let mut service = layered(
@@ -342,6 +345,21 @@ async fn access_lines(log: LogForm) -> String {
     .with_subscriber(lines)
     .await;
     kept.text()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clients_address_is_written_as_far_as_it_may_be() {
+    for (client_address, written) in [
+        (ClientAddress::None, None),
+        (ClientAddress::Network, Some("192.0.2.0/24")),
+        (ClientAddress::Full, Some("192.0.2.77")),
+    ] {
+        let params = Params { log: LogForm::Json, client_address, ..Params::default() };
+        let lines = access_lines_with(params).await;
+        let line: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+        assert_eq!(line["client"].as_str(), written, "{line}");
+        assert_eq!(lines.contains("192.0.2"), written.is_some());
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::support::backend::Backend;
 use crate::support::client::raw;
-use crate::support::dialects::PUBLIC;
-use crate::support::gateway::Gateway;
+use crate::support::dialects::{ACCOUNT, BEARER, PUBLIC};
+use crate::support::gateway::{Gateway, in_front_of};
 
 #[derive(Deserialize)]
 struct Case {
@@ -74,4 +75,24 @@ async fn a_request_is_the_same_in_whatever_pieces_it_comes() {
         let cut = case.closed && found.is_empty();
         assert!(found == case.answers || cut, "{name}: {found:?}");
     }
+}
+
+#[tokio::test]
+async fn a_body_that_stops_coming_is_not_waited_for() {
+    let backend = Backend::start().await;
+    let more = "limits: { body_timeout: 100ms }\n";
+    let gateway = Gateway::configured(&in_front_of(&backend.address.to_string(), more)).await;
+    for dialect in [ACCOUNT, BEARER] {
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+        let mut head = format!("POST {}1/messages HTTP/1.1\r\n", dialect.conversations);
+        for (name, value) in dialect.credential {
+            head += &format!("{name}: {value}\r\n");
+        }
+        head += "Host: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"con";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut start = [0; 12];
+        stream.read_exact(&mut start).await.unwrap();
+        assert_eq!(&start, b"HTTP/1.1 408", "{}", dialect.name);
+    }
+    assert!(backend.got().iter().all(|got| got.method == http::Method::GET));
 }
