@@ -23,6 +23,7 @@ mod details; // one conversation, as the published documents show it
 mod errors; // what a client may get wrong
 mod examples; // the examples beside the embedded mappings
 mod failures; // what the backend may get wrong
+mod faults; // every fault of a backend, every kind of operation, every dialect
 mod faulty; // the proxy that fails on purpose does what it says
 mod forwarding; // whom a proxy speaks for, and which headers cross
 mod framing; // requests that can be read in two ways

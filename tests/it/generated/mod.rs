@@ -3,6 +3,7 @@
 mod config;
 pub(crate) mod diagnostics;
 mod metrics;
+mod reliability;
 
 use std::path::Path;
 
