@@ -1,6 +1,9 @@
 //! The request path. Read it top to bottom: a request meets the layers in this order, its answer
 //! meets them in reverse. Each line is a module of the same name.
 //!
+//! A reload builds all of it anew and puts it into [`Current`]; a request goes down the one it met,
+//! and holds it to its last byte. So no layer knows of reloads.
+//!
 //! Rules, each found by breaking it:
 //! - **One error type**, [`Error`]: an alias of `Box<dyn Error>` does not compile once the service
 //!   is spawned.
@@ -42,11 +45,11 @@ use crate::upstream::REASONS;
 use crate::upstream::resilience::Signals;
 use crate::upstream::resilience::breaker::State;
 
-/// What each layer is made of.
+/// What each layer of one generation is made of.
 #[derive(Debug)]
 pub struct Parts {
-    /// The dialects; replaced whole.
-    pub catalog: Arc<ArcSwap<Catalog>>,
+    /// The dialects.
+    pub catalog: Arc<Catalog>,
     /// The contract; the same for the life of the process.
     pub contract: Arc<Contract>,
     /// Whose forwarding headers are believed.
@@ -55,10 +58,12 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Credentials.
     pub keyring: Arc<Keyring>,
-    /// The cache's store.
+    /// The cache's store, as this generation's backends may use it.
     pub cache: CacheLayer,
     /// The rate limiter's memory.
     pub rate: limit::RateLayer,
+    /// How many requests are in flight, those of earlier generations among them.
+    pub in_flight: limit::InFlight,
     /// Of `telemetry`.
     pub telemetry: telemetry::Params,
     /// Of `limit`.
@@ -71,7 +76,12 @@ pub struct Parts {
 pub fn inbound<B>(
     p: &Parts,
     upstreams: Upstreams,
-) -> impl Service<Arrived<B>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send + use<B>
+) -> impl Service<Arrived<B>, Response = Answer, Error = Infallible, Future: Send>
++ Clone
++ Send
++ Sync
++ 'static
++ use<B>
 where
     B: Body<Data = Bytes, Error: fmt::Display> + Send + 'static,
 {
@@ -97,13 +107,53 @@ where
         // Nothing is done for a request that is for no host, or for two.
         .layer(translate::authority::layer())
         // Cheap refusals first.
-        .layer(limit::admission(&p.limit))
+        .layer(limit::admission(&p.limit, &p.in_flight))
         .layer(auth::layer(Arc::clone(&p.keyring), resolve))
         // Needs the principal, so it cannot be merged with `admission`.
         .layer(p.rate.clone())
         // The seam. Above: a dialect. Below: canonical.
         .layer(translate::inbound::layer(Arc::clone(&p.translate)))
         .service(canonical)
+}
+
+/// The request path as it is now: one generation after the other.
+#[derive(Debug)]
+pub struct Current<S>(Arc<ArcSwap<S>>);
+
+impl<S> Current<S> {
+    /// Begins with this one.
+    #[must_use]
+    pub fn new(first: S) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(first)))
+    }
+
+    /// Requests from now on go down `next`. What is under way stays where it is.
+    pub fn replace(&self, next: S) {
+        self.0.store(Arc::new(next));
+    }
+}
+
+impl<S> Clone for Current<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S, R> Service<R> for Current<S>
+where
+    S: Service<R> + Clone,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: R) -> S::Future {
+        S::clone(&self.0.load()).call(request)
+    }
 }
 
 /// A backend: the sandbox or a remote one. Shared, because a clone of a boxed service is a box.
@@ -121,8 +171,8 @@ impl fmt::Debug for Upstream {
 
 /// Counts what `upstream` does about the backend of this name.
 #[must_use]
-pub fn signals(p: &Parts, name: &str) -> Arc<dyn Signals> {
-    Arc::new(Heard(telemetry::upstream::Trouble::new(&p.metrics, name, REASONS)))
+pub fn signals(metrics: &Metrics, name: &str) -> Arc<dyn Signals> {
+    Arc::new(Heard(telemetry::upstream::Trouble::new(metrics, name, REASONS)))
 }
 
 /// What a backend's trouble is counted with.
@@ -160,12 +210,12 @@ impl Upstreams {
 }
 
 /// Any backend as one of [`Upstreams`], its calls counted under `name`.
-pub fn upstream<S>(p: &Parts, name: &str, service: S) -> Upstream
+pub fn upstream<S>(metrics: &Metrics, contract: &Arc<Contract>, name: &str, service: S) -> Upstream
 where
     S: Service<Request, Response = Response, Error = Error> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
 {
-    let counted = telemetry::upstream::layer(&p.metrics, Arc::clone(&p.contract), Arc::from(name));
+    let counted = telemetry::upstream::layer(metrics, Arc::clone(contract), Arc::from(name));
     let service = ServiceBuilder::new().layer(counted).service(service);
     Upstream(Arc::new(move |request| Box::pin(service.clone().oneshot(request))))
 }

@@ -39,21 +39,21 @@ pub struct Params {
     pub metrics: Arc<Metrics>,
     /// For `/ready`; asked each time, so it must not wait for anything.
     pub ready: Box<dyn Fn() -> Readiness + Send + Sync>,
-    /// For `/version`.
-    pub version: Version,
-    /// For `/routes`; asked each time, since a reload changes it.
+    /// For `/version`; asked each time, as what follows.
+    pub version: Box<dyn Fn() -> Version + Send + Sync>,
+    /// For `/routes`.
     pub routes: Box<dyn Fn() -> Value + Send + Sync>,
     /// For `/upstreams`: how the backends are; asked each time.
     pub upstreams: Box<dyn Fn() -> Value + Send + Sync>,
     /// For `/config`, secrets left out.
-    pub config: Value,
+    pub config: Box<dyn Fn() -> Value + Send + Sync>,
     /// What other rooms tell and do.
     pub pages: Vec<Page>,
 }
 
 impl fmt::Debug for Params {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Params").field("version", &self.version).finish_non_exhaustive()
+        f.debug_struct("Params").field("pages", &self.pages).finish_non_exhaustive()
     }
 }
 
@@ -66,6 +66,8 @@ pub struct Version {
     pub revision: String,
     /// The digest of the mappings it speaks.
     pub mappings: String,
+    /// How often what it runs on was read: 1 since its start, one more with each reload.
+    pub generation: u64,
 }
 
 /// Whether requests should come here.
@@ -157,7 +159,7 @@ impl Admin {
     fn answer(&self, path: &str) -> Option<Answer> {
         let params = &*self.0;
         Some(match path {
-            "/" => Answer::html(index::page(&params.version, &params.pages)),
+            "/" => Answer::html(index::page(&(params.version)(), &params.pages)),
             "/live" => Answer::json(&json!({ "live": true })),
             "/ready" => Answer::readiness(&(params.ready)()),
             // Without the backends: they are the same for every instance, so that where one fails no
@@ -167,14 +169,18 @@ impl Admin {
                 found.checks.retain(|(name, _)| name == SERVING);
                 Answer::readiness(&found)
             }
-            "/version" => Answer::json(&json!({
-                "version": params.version.version,
-                "revision": params.version.revision,
-                "mappings": params.version.mappings,
-            })),
+            "/version" => {
+                let Version { version, revision, mappings, generation } = (params.version)();
+                Answer::json(&json!({
+                    "version": version,
+                    "revision": revision,
+                    "mappings": mappings,
+                    "generation": generation,
+                }))
+            }
             "/routes" => Answer::json(&(params.routes)()),
             "/upstreams" => Answer::json(&(params.upstreams)()),
-            "/config" => Answer::json(&params.config),
+            "/config" => Answer::json(&(params.config)()),
             "/metrics" => {
                 let body = params.metrics.text();
                 Answer { status: StatusCode::OK, media: TEXT, body, allow: None }

@@ -13,10 +13,15 @@ fn admin(ready: Arc<AtomicBool>) -> Admin {
                 ("main".into(), (!ready.load(Ordering::SeqCst)).then(|| "not reachable".into())),
             ],
         }),
-        version: Version { version: "1.2.3".into(), revision: "abc".into(), mappings: "d1".into() },
+        version: Box::new(|| Version {
+            version: "1.2.3".into(),
+            revision: "abc".into(),
+            mappings: "d1".into(),
+            generation: 7,
+        }),
         routes: Box::new(|| json!([{ "dialect": "account" }])),
         upstreams: Box::new(|| serde_json::json!([])),
-        config: json!({ "server": {} }),
+        config: Box::new(|| json!({ "server": {} })),
         pages: vec![
             Page::new("/weather", "what it is like outside").telling(|| json!({ "rain": true })),
             Page::new("/echo", "says it again").doing(8, |asked| async move {

@@ -1,8 +1,8 @@
-//! What makes two questions the same one: tenant, operation, actor where the content depends on it,
-//! parameters and body. No dialect, and nothing of an address as a client wrote it.
+//! What makes two questions the same one: tenant, its backend, operation, actor where the content
+//! depends on it, parameters and body. No dialect, and nothing of an address as a client wrote it.
 //!
 //! A key is built on the stack and looked up as bytes; only what is stored owns its key. The backend
-//! is implied by the tenant.
+//! is in it as a number, because a reload may give a tenant another one.
 
 use smallvec::SmallVec;
 
@@ -17,12 +17,13 @@ pub(super) struct Key(SmallVec<[u8; 512]>);
 
 impl Key {
     /// The key of a request; `None` where its body is too long for one.
-    pub(super) fn new(request: &Request, per_actor: bool) -> Option<Self> {
+    pub(super) fn new(request: &Request, backend: u64, per_actor: bool) -> Option<Self> {
         if request.body.len() > LONGEST_BODY {
             return None;
         }
         let mut key = Self(SmallVec::new());
         key.part(request.tenant.0.as_bytes());
+        key.0.extend_from_slice(&backend.to_be_bytes());
         key.0.extend_from_slice(&request.operation.0.to_be_bytes());
         // What is the same for everyone is asked as the gateway. Where it is asked as somebody, the
         // answer is theirs alone, whatever the contract says of the operation.
@@ -66,7 +67,7 @@ mod tests {
     #[test]
     fn every_part_tells_questions_apart_and_so_does_whoever_asks() {
         let base = request("acme", 0, &["1", "n:7"]);
-        let key = |r: &Request| Key::new(r, true).unwrap();
+        let key = |r: &Request| Key::new(r, 1, true).unwrap();
         assert_eq!(key(&base), key(&base.clone()));
         let mut others = vec![
             request("acme2", 0, &["1", "n:7"]),
@@ -85,13 +86,15 @@ mod tests {
             assert_ne!(key(&base), key(other), "{other:?}");
         }
         let agent = Request { actor: Actor::Agent("7".into()), ..base.clone() };
-        assert_ne!(Key::new(&base, false), Key::new(&agent, false), "an answer of their own");
+        let new = |r: &Request, backend| Key::new(r, backend, false);
+        assert_ne!(new(&base, 1), new(&agent, 1), "an answer of their own");
+        assert_ne!(new(&base, 1), new(&base, 2), "another backend");
         assert!(!key(&base).0.spilled(), "an ordinary key is built on the stack");
     }
 
     #[test]
     fn a_long_body_makes_no_key() {
         let long = Bytes::from(vec![b' '; LONGEST_BODY + 1]);
-        assert!(Key::new(&Request { body: long, ..request("acme", 0, &[]) }, false).is_none());
+        assert!(Key::new(&Request { body: long, ..request("acme", 0, &[]) }, 1, false).is_none());
     }
 }

@@ -32,6 +32,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -49,7 +50,9 @@ use crate::cache::read::Look;
 use crate::cache::store::Store;
 use crate::canonical::contract::Operation;
 use crate::canonical::outcome::Why;
-use crate::canonical::{Contract, OperationId, Outcome, ProblemCode, ReadsAs, Request, Response};
+use crate::canonical::{
+    Contract, OperationId, Outcome, ProblemCode, ReadsAs, Request, Response, Tenant,
+};
 use crate::error::Error;
 
 pub use stats::Stats;
@@ -101,6 +104,23 @@ type Wall = Box<dyn Fn() -> SystemTime + Send + Sync>;
 #[derive(Clone, Debug)]
 pub struct CacheLayer {
     shared: Arc<Shared>,
+    view: Arc<View>,
+}
+
+/// What one generation of the configuration says; the store outlives it.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// Whether anything is stored, or given out of the store.
+    pub enabled: bool,
+    /// Which backend a tenant's answers come from. A number stands for one backend for the life of
+    /// the process, so nothing that another one answered is ever found again.
+    pub backends: HashMap<Tenant, u64, foldhash::quality::RandomState>,
+}
+
+impl View {
+    fn backend(&self, tenant: &Tenant) -> u64 {
+        self.backends.get(tenant).copied().unwrap_or_default()
+    }
 }
 
 struct Shared {
@@ -124,7 +144,14 @@ impl CacheLayer {
             flights: Arc::default(),
             wall,
         };
-        Self { shared: Arc::new(shared) }
+        let view = View { enabled: params.enabled, ..View::default() };
+        Self { shared: Arc::new(shared), view: Arc::new(view) }
+    }
+
+    /// The same store, for another generation.
+    #[must_use]
+    pub fn seen(&self, view: View) -> Self {
+        Self { shared: Arc::clone(&self.shared), view: Arc::new(view) }
     }
 
     /// What there is to measure.
@@ -150,7 +177,7 @@ impl<S> Layer<S> for CacheLayer {
     type Service = Cache<S>;
 
     fn layer(&self, inner: S) -> Cache<S> {
-        Cache { shared: Arc::clone(&self.shared), inner }
+        Cache { shared: Arc::clone(&self.shared), view: Arc::clone(&self.view), inner }
     }
 }
 
@@ -158,6 +185,7 @@ impl<S> Layer<S> for CacheLayer {
 #[derive(Clone, Debug)]
 pub struct Cache<S> {
     shared: Arc<Shared>,
+    view: Arc<View>,
     inner: S,
 }
 
@@ -190,13 +218,16 @@ where
         if !facts.safe {
             return Either::Right(Either::Right(write::run(shared, &self.inner, request)));
         }
-        let past = match (shared.params.enabled, facts.ttl) {
+        let past = match (self.view.enabled, facts.ttl) {
             (false, _) => Some(Why::Off),
             (true, None) => Some(Why::Uncacheable),
             (true, Some(_)) => None,
         };
         let key = match past {
-            None => Key::new(&request, facts.per_actor).ok_or(Why::Uncacheable),
+            None => {
+                let backend = self.view.backend(&request.tenant);
+                Key::new(&request, backend, facts.per_actor).ok_or(Why::Uncacheable)
+            }
             Some(why) => Err(why),
         };
         let key = match key {

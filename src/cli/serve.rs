@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::app::{App, StartError};
+use crate::app::{App, StartError, Trigger};
 use crate::cli::args::Serve;
 use crate::cli::{Console, Environment, Exit};
 use crate::config::{self, Config, Flags, Input};
@@ -57,15 +57,14 @@ async fn serve(config: &Config, console: &mut Console<'_>) -> Exit {
             return Exit::Internal;
         }
     }
+    let reloader = app.reloader();
     let told = async move {
         loop {
             tokio::select! {
                 _ = terminate.recv() => return,
                 _ = interrupt.recv() => return,
                 // Its default action would cut every client off.
-                Some(()) = hang_up.recv() => {
-                    tracing::warn!("SIGHUP: this version does not reload; start it anew instead");
-                }
+                Some(()) = hang_up.recv() => reloader.hint(Trigger::Signal),
             }
         }
     };
@@ -96,13 +95,7 @@ impl Signals {
 
 fn refuse(error: &StartError, console: &mut Console<'_>) -> Exit {
     let (text, exit) = match error {
-        StartError::Config(problems) => (problems.render(console.colour), Exit::Usage),
-        StartError::Mappings(problems, sources) => {
-            (problems.render(sources, console.colour), Exit::Usage)
-        }
-        StartError::Folder(_) | StartError::Upstream { .. } | StartError::Sandbox(_) => {
-            (format!("error: {error}"), Exit::Usage)
-        }
+        StartError::Refused(refused) => (refused.render(console.colour), Exit::Usage),
         StartError::Address { .. } => (format!("error: {error}"), Exit::Unavailable),
         StartError::Metrics(_) => (format!("error: {error}"), Exit::Internal),
     };

@@ -301,6 +301,12 @@ pub const KEYS: &[Key] = &[
         "Folders of dialects laid over the embedded ones.",
     ),
     key(
+        "reload.watch",
+        BOOLEAN,
+        Default,
+        "Whether a change of the configuration's file, a secret's or a mapping is noticed and takes effect; else SIGHUP and `POST /reload` alone make it.",
+    ),
+    key(
         "sandbox.path",
         "file",
         Words("made anew with each start"),

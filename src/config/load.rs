@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
-use std::fs;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use config::{Environment, File, FileStoredFormat, Format, Map, Value, ValueKind};
 
-use crate::config::{Config, Problems, resolve};
+use crate::config::{Config, FilesRead, Problems, resolve};
 use crate::syntax::{Code, Diagnostic, Diagnostics, Node, SourceId, Sources, Span, yaml};
 
 /// The file that is read where none is named.
@@ -21,7 +21,7 @@ pub const PREFIX: &str = "DESKBRIDGE__";
 const SANDBOX: &str = include_str!("sandbox.yaml");
 
 /// Where a configuration comes from.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Input {
     /// The file; `None` is the sandbox.
     pub file: Option<PathBuf>,
@@ -29,6 +29,13 @@ pub struct Input {
     pub environment: BTreeMap<String, String>,
     /// The command line.
     pub flags: Flags,
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The environment holds secrets.
+        f.debug_struct("Input").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 /// What the command line sets; each is a key of the configuration.
@@ -54,10 +61,11 @@ pub fn default_file() -> Option<PathBuf> {
 /// Every problem there is, not only the first.
 pub fn load(input: &Input) -> Result<Config, Problems> {
     let mut diagnostics = Diagnostics::default();
-    let merged = merge(input, &mut diagnostics);
+    let mut files = FilesRead::default();
+    let merged = merge(input, &mut files, &mut diagnostics);
     match merged {
-        Ok(merged) => resolve::resolve(merged, input, diagnostics),
-        Err(sources) => Err(Problems { diagnostics, sources }),
+        Ok(merged) => resolve::resolve(merged, input, files, diagnostics),
+        Err(sources) => Err(Problems { diagnostics, sources, files }),
     }
 }
 
@@ -69,7 +77,7 @@ pub(super) struct Merged {
 }
 
 /// Who said what.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Places {
     pub(super) sources: Sources,
     file: SourceId,
@@ -150,6 +158,12 @@ impl Places {
         key.map_or_else(|| self.find(path).1, |entry| entry.key_span)
     }
 
+    /// Where what stands under a key without lists (`server.listen`) is written.
+    pub(super) fn of(&self, key: &str) -> Span {
+        let path: Vec<Step> = key.split('.').map(|step| Step::Key(step.to_owned())).collect();
+        self.find(&path).1
+    }
+
     /// The first byte of the file.
     pub(super) fn start(&self) -> Span {
         Span::start_of(self.file)
@@ -174,7 +188,11 @@ fn dotted(path: &[Step]) -> String {
     words.join(".")
 }
 
-fn merge(input: &Input, diagnostics: &mut Diagnostics) -> Result<Merged, Sources> {
+fn merge(
+    input: &Input,
+    files: &mut FilesRead,
+    diagnostics: &mut Diagnostics,
+) -> Result<Merged, Sources> {
     let mut sources = Sources::default();
     let variables: Map<String, String> = input
         .environment
@@ -185,7 +203,7 @@ fn merge(input: &Input, diagnostics: &mut Diagnostics) -> Result<Merged, Sources
     let (name, text) = match &input.file {
         Some(file) => {
             let name = file.display().to_string();
-            match fs::read_to_string(file) {
+            match files.read_text(file) {
                 Ok(text) => (name, text),
                 Err(error) => {
                     let id = sources.add(name, "");

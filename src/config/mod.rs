@@ -9,6 +9,8 @@
 //!
 //! Only `app`, `cli` and `main` see this room: each stage has parameters of its own.
 
+mod files;
+mod fixed;
 pub mod glance;
 pub mod keys;
 pub mod load;
@@ -28,20 +30,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::auth::keyring;
 use crate::canonical::Tenant;
 use crate::syntax::{Code, Diagnostic, Diagnostics, Sources, Span, closest};
 use crate::{limit, server, telemetry, upstream};
 
+pub use files::FilesRead;
+pub use fixed::Fixed;
 pub use load::{DEFAULT_FILE, Flags, Input, default_file, load};
+
+use load::Places;
 
 /// A configuration that was checked: nothing in it needs to be checked again.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The file it was read from; `None` is the sandbox, or the environment alone.
-    pub file: Option<PathBuf>,
+    /// What it was read from, to be read again.
+    pub input: Arc<Input>,
+    /// The files among that.
+    pub files: FilesRead,
     /// Whether it is the set-up without any configuration: the sandbox and its credentials.
     pub sandbox_only: bool,
     /// The listener for clients.
@@ -62,6 +70,8 @@ pub struct Config {
     pub cache: Cache,
     /// Dialect folders laid over the embedded ones (`mappings.dir`).
     pub mappings: Option<PathBuf>,
+    /// Whether changes of files are noticed (`reload.watch`). Default: where there are files.
+    pub watch: bool,
     /// `limits`, but for what the listeners hold.
     pub limits: limit::Params,
     /// `telemetry`
@@ -72,7 +82,7 @@ pub struct Config {
     pub sandbox_time: Option<Timestamp>,
     /// Where the dialects of credentials stand, in the order of `credentials`.
     credential_spans: Vec<Vec<Span>>,
-    sources: Sources,
+    places: Places,
 }
 
 /// The listener for clients.
@@ -126,6 +136,26 @@ pub struct Canonical {
     pub pool_idle: Duration,
     /// Most bytes of an answer. Default 16 MiB.
     pub max_answer: u64,
+}
+
+impl PartialEq for Canonical {
+    fn eq(&self, other: &Self) -> bool {
+        // Nothing left out by mistake: what differs here is another backend.
+        let Self { url: _, credential: _, timeout, connect_timeout, pool_idle, max_answer } = self;
+        self.is_at(other)
+            && *timeout == other.timeout
+            && *connect_timeout == other.connect_timeout
+            && *pool_idle == other.pool_idle
+            && *max_answer == other.max_answer
+    }
+}
+
+impl Canonical {
+    /// Whether it is the same server, and the gateway the same to it.
+    #[must_use]
+    pub fn is_at(&self, other: &Self) -> bool {
+        self.url == other.url && self.credential.expose_secret() == other.credential.expose_secret()
+    }
 }
 
 /// What is mounted where.
@@ -192,7 +222,7 @@ impl Config {
         if diagnostics.is_empty() || self.sandbox_only {
             return Ok(());
         }
-        Err(Problems { diagnostics, sources: self.sources.clone() })
+        Err(self.problems(diagnostics))
     }
 
     /// The whole configuration as it holds, defaults included and secrets left out.
@@ -203,12 +233,14 @@ impl Config {
 }
 
 /// Why a configuration cannot be used: all there is to say, and the text to show it in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Problems {
     /// What is wrong.
     pub diagnostics: Diagnostics,
     /// Where.
     pub sources: Sources,
+    /// What was read until then: with a change to one of these it may be usable.
+    pub files: FilesRead,
 }
 
 impl Problems {

@@ -2,10 +2,13 @@
 //! reported where the answer stands, and reading goes on; keys nobody asked for are reported too.
 
 use std::cell::RefCell;
+use std::io;
+use std::path::Path;
 use std::str::FromStr;
 
 use config::{Map, Value, ValueKind};
 
+use crate::config::FilesRead;
 use crate::config::load::{Layer, Places, Step};
 use crate::config::value::{ByteSize, Percent, Time};
 use crate::syntax::{Code, Diagnostic, Diagnostics, Span, closest};
@@ -28,11 +31,18 @@ impl<T> Spot<T> {
 pub(super) struct Reading<'m> {
     pub(super) places: &'m Places,
     diagnostics: RefCell<Diagnostics>,
+    files: RefCell<FilesRead>,
 }
 
 impl<'m> Reading<'m> {
-    pub(super) fn new(places: &'m Places, diagnostics: Diagnostics) -> Self {
-        Self { places, diagnostics: RefCell::new(diagnostics) }
+    pub(super) fn new(places: &'m Places, files: FilesRead, diagnostics: Diagnostics) -> Self {
+        Self { places, diagnostics: RefCell::new(diagnostics), files: RefCell::new(files) }
+    }
+
+    /// The text of a file that the configuration names, relative to its own. Every file that is
+    /// named is read here, since a change of it is a change of the configuration.
+    pub(super) fn file(&self, path: &Path) -> io::Result<String> {
+        self.files.borrow_mut().read_text(&self.places.folder.join(path))
     }
 
     pub(super) fn push(&self, problem: Diagnostic) {
@@ -44,8 +54,8 @@ impl<'m> Reading<'m> {
         Diagnostic::error(Code::ConfigInvalid, span, message)
     }
 
-    pub(super) fn into_diagnostics(self) -> Diagnostics {
-        self.diagnostics.into_inner()
+    pub(super) fn finish(self) -> (FilesRead, Diagnostics) {
+        (self.files.into_inner(), self.diagnostics.into_inner())
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) fn json(config: &Config) -> Value {
     let resilience = &config.resilience;
     let breaker = &resilience.breaker;
     json!({
-        "file": config.file,
+        "file": config.input.file,
         "server": {
             "listen": server.listen,
             "public_url": server.public_url,
@@ -93,6 +93,7 @@ pub(super) fn json(config: &Config) -> Value {
             "stale_while_revalidate": time(config.cache.stale_while_revalidate),
         },
         "mappings": { "dir": config.mappings },
+        "reload": { "watch": config.watch },
         "limits": {
             "max_body": size(config.limits.max_body),
             "max_in_flight": config.limits.max_in_flight,

@@ -1,7 +1,6 @@
 //! Secrets: where they are, and what they are not. They come from the environment or from files,
 //! never out of the configuration file itself, which ends up in version control.
 
-use std::fs;
 use std::path::Path;
 
 use secrecy::SecretString;
@@ -32,14 +31,12 @@ pub(super) fn read(
                 return unavailable(format!("`{key}`: the environment has no variable `{name}`"));
             }
         },
-        Some(("file", path)) => {
-            match fs::read_to_string(reading.places.folder.join(Path::new(path))) {
-                Ok(content) => content.trim_end_matches(['\r', '\n']).to_owned(),
-                Err(error) => {
-                    return unavailable(format!("`{key}`: `{path}` cannot be read: {error}"));
-                }
+        Some(("file", path)) => match reading.file(Path::new(path)) {
+            Ok(content) => content.trim_end_matches(['\r', '\n']).to_owned(),
+            Err(error) => {
+                return unavailable(format!("`{key}`: `{path}` cannot be read: {error}"));
             }
-        }
+        },
         _ if is_reference(&text.value) => {
             reading.push(
                 reading

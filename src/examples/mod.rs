@@ -189,10 +189,9 @@ async fn one(
         .layer(translate::inbound::layer(Arc::new(params())))
         .service(canonical);
     let checked = ServiceBuilder::new().layer(auth::layer(keyring, resolve)).service(seam.clone());
-    let current = Arc::new(arc_swap::ArcSwap::new(Arc::clone(catalog)));
     let told = !example.credential;
     let service = ServiceBuilder::new()
-        .layer(translate::recognise::layer(current, Proxies::default()))
+        .layer(translate::recognise::layer(Arc::clone(catalog), Proxies::default()))
         .layer(translate::rescue::layer())
         .service_fn(move |call: Call<Full<Bytes>>| {
             let (principal, sight) = (Arc::clone(&principal), sight.clone());

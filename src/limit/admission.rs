@@ -23,21 +23,26 @@ const COME_BACK: u32 = 1;
 /// Refuses what is too many (503) or too large (413), and ends what takes too long: 408 while the
 /// client is still sending, 504 after that.
 #[must_use]
-pub fn admission(params: &Params) -> AdmissionLayer {
+pub fn admission(params: &Params, in_flight: &InFlight) -> AdmissionLayer {
     AdmissionLayer(Arc::new(Door {
         max_body: params.max_body,
         places: params.max_in_flight,
         timeout: params.request_timeout,
-        taken: AtomicUsize::new(0),
+        taken: in_flight.clone(),
     }))
 }
+
+/// How many requests are in flight. Clones share the count: of one process, whatever its limits
+/// were when each request came.
+#[derive(Clone, Debug, Default)]
+pub struct InFlight(Arc<AtomicUsize>);
 
 #[derive(Debug)]
 struct Door {
     max_body: u64,
     places: usize,
     timeout: Duration,
-    taken: AtomicUsize,
+    taken: InFlight,
 }
 
 /// Makes [`Admission`].
@@ -98,22 +103,23 @@ where
 
 /// One of the places, free again when it is dropped.
 #[derive(Debug)]
-struct Place(Arc<Door>);
+struct Place(InFlight);
 
 impl Place {
     fn take(door: &Arc<Door>) -> Option<Self> {
         // A counter and not a semaphore: nobody waits here.
-        if door.taken.fetch_add(1, Ordering::Relaxed) < door.places {
-            return Some(Self(Arc::clone(door)));
+        let taken = &door.taken.0;
+        if taken.fetch_add(1, Ordering::Relaxed) < door.places {
+            return Some(Self(door.taken.clone()));
         }
-        door.taken.fetch_sub(1, Ordering::Relaxed);
+        taken.fetch_sub(1, Ordering::Relaxed);
         None
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use crate::telemetry::record::Record;
 
-pub use admission::{Admission, AdmissionLayer, Admitted, admission};
+pub use admission::{Admission, AdmissionLayer, Admitted, InFlight, admission};
 pub use rate::{Limited, Rate, RateLayer, rate};
 
 /// The words that this room notes as reasons of a refusal.

@@ -43,7 +43,7 @@ fn code(result: Result<&'static str, Error>) -> ProblemCode {
 #[tokio::test]
 async fn a_body_that_says_it_is_too_large_is_not_let_in() {
     let params = Params { max_body: 100, ..Params::default() };
-    let mut service = admission(&params).layer(tower::service_fn(answer));
+    let mut service = admission(&params, &InFlight::default()).layer(tower::service_fn(answer));
     let at_most = Asked { bytes: Some(100), ..Asked::default() };
     assert_eq!(service.call(at_most).await.unwrap(), "answered");
     let more = Asked { bytes: Some(101), ..Asked::default() };
@@ -57,15 +57,16 @@ async fn beyond_the_most_in_flight_the_next_is_told_to_come_back() {
     let params = Params { max_in_flight: 1, ..Params::default() };
     let (release, released) = oneshot::channel::<Infallible>();
     let mut released = Some(released);
-    let mut service = admission(&params).layer(tower::service_fn(move |_: Asked| {
-        let held = released.take();
-        async move {
-            if let Some(held) = held {
-                let _ = held.await;
+    let mut service =
+        admission(&params, &InFlight::default()).layer(tower::service_fn(move |_: Asked| {
+            let held = released.take();
+            async move {
+                if let Some(held) = held {
+                    let _ = held.await;
+                }
+                Ok::<_, Error>("answered")
             }
-            Ok::<_, Error>("answered")
-        }
-    }));
+        }));
     let first = tokio::spawn(service.call(Asked::default()));
     tokio::task::yield_now().await;
     let second = Asked::default();
@@ -83,7 +84,7 @@ async fn beyond_the_most_in_flight_the_next_is_told_to_come_back() {
 async fn a_client_that_leaves_gives_its_place_back() {
     let params = Params { max_in_flight: 1, ..Params::default() };
     let never = tower::service_fn(|_: Asked| pending::<Result<&'static str, Error>>());
-    let mut service = admission(&params).layer(never);
+    let mut service = admission(&params, &InFlight::default()).layer(never);
     for _ in 0..3 {
         let left = service.call(Asked::default());
         assert!(matches!(left, Admitted::Under { .. }));
@@ -91,11 +92,24 @@ async fn a_client_that_leaves_gives_its_place_back() {
     }
 }
 
+#[tokio::test]
+async fn who_came_under_earlier_limits_still_counts() {
+    let in_flight = InFlight::default();
+    let params = |max_in_flight| Params { max_in_flight, ..Params::default() };
+    let never = tower::service_fn(|_: Asked| pending::<Result<&'static str, Error>>());
+    let held = admission(&params(2), &in_flight).layer(never).call(Asked::default());
+    let fewer = admission(&params(1), &in_flight);
+    let ask = || fewer.layer(tower::service_fn(answer)).call(Asked::default());
+    assert_eq!(code(ask().await), ProblemCode::Unavailable);
+    drop(held);
+    assert!(ask().await.is_ok());
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_deadline_blames_the_client_only_while_it_is_still_sending() {
     let params = Params { request_timeout: Duration::from_secs(5), ..Params::default() };
     let never = tower::service_fn(|_: Asked| pending::<Result<&'static str, Error>>());
-    let mut service = admission(&params).layer(never);
+    let mut service = admission(&params, &InFlight::default()).layer(never);
 
     let sending = Asked::default();
     let record = sending.record.clone();

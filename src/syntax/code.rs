@@ -91,6 +91,7 @@ codes! {
     801 ConfigInvalid "a configuration value that cannot be used",
     802 ConfigMissing "a configuration value that must be given",
     803 SecretUnavailable "a secret that cannot be read",
+    804 NeedsRestart "a value that only a restart can change",
     // 09xx: the laws
     901 NotReadBack "a value that is read back as another",
     902 NotWrittenAgain "a value that is written again as another",

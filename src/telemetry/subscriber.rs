@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
 use std::io::IsTerminal as _;
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 use tracing::field::{Field, Visit};
@@ -15,7 +16,8 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::telemetry::access_log;
@@ -25,17 +27,41 @@ use crate::telemetry::{LogForm, Params};
 /// Makes the process log to standard output. Later calls change nothing.
 pub fn install(params: &Params) {
     let terminal = std::io::stdout().is_terminal();
-    let _ = build(params, terminal, Timestamp::now, std::io::stdout).try_init();
+    let (subscriber, handle) = build(params, terminal, Timestamp::now, std::io::stdout);
+    if subscriber.try_init().is_ok() {
+        let _ = TARGETS.set(handle);
+    }
+}
+
+/// Changes which lines the process writes from now on.
+pub fn set_level(level: Level) {
+    if let Some(handle) = TARGETS.get() {
+        // Fails only where the subscriber is gone, and it never is.
+        let _ = handle.reload(targets(level));
+    }
+}
+
+/// What [`set_level`] moves.
+static TARGETS: OnceLock<Handle> = OnceLock::new();
+
+/// Changes the level of the subscriber that it was made with.
+pub type Handle = reload::Handle<Targets, Registry>;
+
+/// Of our dependencies only what is wrong: their chatter may quote what they carry.
+pub(super) fn targets(level: Level) -> Targets {
+    let level = LevelFilter::from_level(level);
+    let others = level.min(LevelFilter::WARN);
+    Targets::new().with_default(others).with_target("deskbridge", level)
 }
 
 /// The subscriber, writing to `writer`; `terminal` decides what `auto` means and whether there is
-/// colour, `now` is the clock of the lines.
+/// colour, `now` is the clock of the lines. With it comes what changes its level later.
 pub fn build<W>(
     params: &Params,
     terminal: bool,
     now: fn() -> Timestamp,
     writer: W,
-) -> impl Subscriber + Send + Sync
+) -> (impl Subscriber + Send + Sync, Handle)
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
@@ -45,13 +71,11 @@ where
         LogForm::Auto => !terminal,
     };
     let lines = Lines { json, colour: terminal && !json, now };
-    // Of our dependencies only what is wrong: their chatter may quote what they carry.
-    let level = LevelFilter::from_level(params.level);
-    let others = level.min(LevelFilter::WARN);
-    let targets = Targets::new().with_default(others).with_target("deskbridge", level);
-    tracing_subscriber::registry()
+    let (targets, handle) = reload::Layer::new(targets(params.level));
+    let subscriber = tracing_subscriber::registry()
         .with(targets)
-        .with(tracing_subscriber::fmt::layer().event_format(lines).with_writer(writer))
+        .with(tracing_subscriber::fmt::layer().event_format(lines).with_writer(writer));
+    (subscriber, handle)
 }
 
 #[derive(Debug)]

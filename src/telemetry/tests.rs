@@ -312,7 +312,7 @@ async fn access_lines(log: LogForm) -> String {
 
 async fn access_lines_with(params: Params) -> String {
     let kept = Kept::default();
-    let lines = subscriber::build(&params, false, noon, kept.clone());
+    let (lines, _) = subscriber::build(&params, false, noon, kept.clone());
     async {
         let mut service = layered(
             metrics(),
@@ -380,6 +380,27 @@ async fn one_access_line_a_request_and_nothing_private_in_it() {
     insta::assert_snapshot!("access_line_text", known(&text));
 }
 
+#[test]
+fn the_level_can_change() {
+    let kept = Kept::default();
+    let params = Params { log: LogForm::Text, ..Params::default() };
+    let (lines, handle) = subscriber::build(&params, false, noon, kept.clone());
+    tracing::subscriber::with_default(lines, || {
+        let both = || {
+            tracing::debug!(target: "deskbridge::x", "quiet");
+            tracing::info!(target: "deskbridge::x", "loud");
+        };
+        both();
+        handle.reload(subscriber::targets(tracing::Level::WARN)).unwrap();
+        both();
+        handle.reload(subscriber::targets(tracing::Level::DEBUG)).unwrap();
+        both();
+    });
+    let text = kept.text();
+    let said: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next_back()).collect();
+    assert_eq!(said, ["loud", "quiet", "loud"]);
+}
+
 #[tokio::test]
 async fn a_forbidden_field_is_redacted_whoever_logs_it() {
     let kept = Kept::default();
@@ -388,7 +409,7 @@ async fn a_forbidden_field_is_redacted_whoever_logs_it() {
         tracing::error!(target: "deskbridge::x", authorization = "Bearer s3cret", n = 1, "line\nbreak");
         tracing::info!(target: "h2::frame", "chatter of a library");
     }
-    .with_subscriber(subscriber::build(&params, false, noon, kept.clone()))
+    .with_subscriber(subscriber::build(&params, false, noon, kept.clone()).0)
     .await;
     assert_eq!(
         kept.text(),

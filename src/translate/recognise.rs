@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use arc_swap::ArcSwap;
 use http::request::Parts;
 use tower::{Layer, Service};
 
@@ -18,9 +17,9 @@ use crate::call::{Call, Claim, Claimed, mounted};
 
 use super::authority;
 
-/// The layer. A request keeps the catalog that is current when it arrives.
+/// The layer. A request keeps this catalog to its last byte.
 pub fn layer<S>(
-    catalog: Arc<ArcSwap<Catalog>>,
+    catalog: Arc<Catalog>,
     proxies: Proxies,
 ) -> impl Layer<S, Service = Recognise<S>> + Clone {
     tower::layer::layer_fn(move |inner| Recognise {
@@ -33,7 +32,7 @@ pub fn layer<S>(
 /// The service.
 #[derive(Clone, Debug)]
 pub struct Recognise<S> {
-    catalog: Arc<ArcSwap<Catalog>>,
+    catalog: Arc<Catalog>,
     proxies: Proxies,
     inner: S,
 }
@@ -53,7 +52,7 @@ where
     fn call(&mut self, traced: Traced<B>) -> Self::Future {
         let Traced { request, record, request_id, peer, .. } = traced;
         let (head, body) = request.into_parts();
-        let catalog = self.catalog.load_full();
+        let catalog = Arc::clone(&self.catalog);
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
         let claim = match self.host(&head, peer) {
             Ok(host) => claim(catalog.recognise(host, head.method.as_str(), target)),

@@ -141,6 +141,7 @@ credentials:
   - {{ name: agent, secret: \"${{env:AGENT}}\", tenant: demo, account: \"1\", actor: \"agent:n:2\", dialects: [account] }}
   - {{ name: bearer, secret: \"${{env:BEARER}}\", tenant: demo, account: \"1\", actor: \"agent:n:2\", dialects: [third-party, canonical] }}
 cache: {{ enabled: {cache} }}
+reload: {{ watch: false }}
 "
     );
     std::fs::write(&file, yaml).unwrap();
@@ -247,7 +248,8 @@ fn beyond_hyper(runtime: &Runtime, read: &Read, cache: bool, more: &str) -> usiz
 fn log_to_nowhere() {
     use tracing_subscriber::util::SubscriberInitExt as _;
     let params = telemetry::Params { log: LogForm::Json, ..telemetry::Params::default() };
-    let _ = subscriber::build(&params, false, jiff::Timestamp::now, std::io::sink).try_init();
+    let (subscriber, _) = subscriber::build(&params, false, jiff::Timestamp::now, std::io::sink);
+    let _ = subscriber.try_init();
 }
 
 fn gate(cache: bool, more: &str, most: impl Fn(&Read) -> usize) {

@@ -7,13 +7,14 @@ mod resilience;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::config::load::{Input, Layer, Merged};
 use crate::config::raw::{Reading, Section, Spot};
-use crate::config::{Cache, Config, Problems, Server, UpstreamKind};
+use crate::config::{Cache, Config, FilesRead, Problems, Server, UpstreamKind};
 use crate::limit::{self, RateParams};
 use crate::server;
 use crate::syntax::{Code, Diagnostic, Diagnostics};
@@ -32,10 +33,11 @@ const LEAST_CACHE: u64 = 1 << 20;
 pub(super) fn resolve(
     merged: Merged,
     input: &Input,
+    files: FilesRead,
     diagnostics: Diagnostics,
 ) -> Result<Config, Problems> {
     let Merged { root, places } = merged;
-    let reading = Reading::new(&places, diagnostics);
+    let reading = Reading::new(&places, files, diagnostics);
     let mut top = Section::of(&reading, Vec::new(), Some(&root));
     top.require("upstreams");
     let (upstreams, names) = upstreams(&reading, input, &mut top);
@@ -51,17 +53,21 @@ pub(super) fn resolve(
     let mut block = top.section("mappings");
     let mappings = path(&reading, &mut block, "dir");
     block.finish();
+    let mut block = top.section("reload");
+    let watch = block.boolean("watch").unwrap_or(input.file.is_some() || mappings.is_some());
+    block.finish();
     let sandboxed = upstreams.iter().any(|u| matches!(u.kind, UpstreamKind::Sandbox));
     let (sandbox_path, sandbox_time) = sandbox(&reading, &mut top, sandboxed, server.listen);
     top.finish();
-    let diagnostics = reading.into_diagnostics();
+    let (files, diagnostics) = reading.finish();
     let sandbox_only =
         places.built_in && upstreams.iter().all(|u| matches!(u.kind, UpstreamKind::Sandbox));
     if diagnostics.has_errors() {
-        return Err(Problems { diagnostics, sources: places.sources });
+        return Err(Problems { diagnostics, sources: places.sources, files });
     }
     Ok(Config {
-        file: input.file.clone(),
+        input: Arc::new(input.clone()),
+        files,
         sandbox_only,
         server,
         admin_listen,
@@ -72,12 +78,13 @@ pub(super) fn resolve(
         credentials,
         cache,
         mappings,
+        watch,
         limits,
         telemetry,
         sandbox_path,
         sandbox_time,
         credential_spans,
-        sources: places.sources,
+        places,
     })
 }
 

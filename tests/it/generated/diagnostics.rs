@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use deskbridge::config::{self, Flags, Input};
+use deskbridge::config::{self, Fixed, Flags, Input};
 use deskbridge::dialect::catalog::Catalog;
 use deskbridge::dialect::embedded::Files;
 use deskbridge::examples;
@@ -197,9 +197,16 @@ fn configuration(yaml: &str, case: &Node) -> (Diagnostics, Sources) {
         .map(|e| (e.key.clone(), e.value.as_text().unwrap().to_owned()))
         .collect();
     let input = Input { file: Some(file.clone()), environment, flags: Flags::default() };
-    let problems = match config::load(&input) {
-        Ok(config) => config.check_dialects(&Files::embedded().dialects()).unwrap_err(),
-        Err(problems) => problems,
+    let fixed = case.get("before").and_then(Node::as_text).map(|before| {
+        std::fs::write(&file, before).unwrap();
+        let running = config::load(&input).unwrap();
+        std::fs::write(&file, yaml).unwrap();
+        Fixed::of(&running)
+    });
+    let problems = match (config::load(&input), fixed) {
+        (Ok(config), Some(fixed)) => config.check_fixed(&fixed).unwrap_err(),
+        (Ok(config), None) => config.check_dialects(&Files::embedded().dialects()).unwrap_err(),
+        (Err(problems), _) => problems,
     };
     // The file under the name it has for its author.
     let mut sources = Sources::default();

@@ -28,6 +28,8 @@ pub(crate) const SECRETS: &[(&str, &str)] = &[
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     pub(crate) admin_address: SocketAddr,
+    /// Where its configuration is, as `deskbridge.yaml`.
+    pub(crate) folder: tempfile::TempDir,
     stop: Option<oneshot::Sender<()>>,
     ended: JoinHandle<deskbridge::server::Drained>,
 }
@@ -76,7 +78,7 @@ impl Gateway {
             // A dropped gateway stops as well.
             let _ = stopped.await;
         }));
-        Self { address, admin_address, stop: Some(stop), ended }
+        Self { address, admin_address, folder, stop: Some(stop), ended }
     }
 
     /// A client of its public side.
