@@ -48,7 +48,7 @@ impl MadeOf {
         match kind {
             UpstreamKind::Sandbox => Self::Sandbox,
             UpstreamKind::Canonical(canonical) => {
-                Self::Canonical(Box::new((canonical.clone(), config.resilience.clone())))
+                Self::Canonical(Box::new(((**canonical).clone(), config.resilience.clone())))
             }
         }
     }
@@ -122,6 +122,7 @@ impl Backend {
                 let params = upstream::Params {
                     name: Arc::clone(name),
                     url: canonical.url.clone(),
+                    tls: canonical.tls.as_ref().map(|(_, tls)| tls.clone()),
                     credential: canonical.credential.clone(),
                     timeout: canonical.timeout,
                     connect_timeout: canonical.connect_timeout,
@@ -167,7 +168,8 @@ impl Backend {
 /// Host and port of a backend's address.
 fn authority(url: &str) -> Option<String> {
     let uri: http::Uri = url.parse().ok()?;
-    Some(format!("{}:{}", uri.host()?, uri.port_u16().unwrap_or(80)))
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    Some(format!("{}:{}", uri.host()?, uri.port_u16().unwrap_or(usual)))
 }
 
 /// Tries the way to a backend now and then, as long as it is anybody's.

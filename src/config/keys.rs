@@ -85,9 +85,33 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "upstreams.NAME.url",
-        "`http://…`",
+        "`https://…`, `http://…`",
         Words("must be given (`canonical`)"),
-        "Where the contract's paths begin.",
+        "Where the contract's paths begin. TLS 1.2 or newer, unless `http` is written.",
+    ),
+    key(
+        "upstreams.NAME.tls.ca",
+        "`system`, or a file (PEM)",
+        Words("`system`"),
+        "Whose certificates are believed. Files of `tls` are read when the configuration is.",
+    ),
+    key(
+        "upstreams.NAME.tls.server_name",
+        "host name",
+        Words("the host of `url`"),
+        "The name that the backend's certificate must have, and that it is asked for (SNI).",
+    ),
+    key(
+        "upstreams.NAME.tls.client_certificate",
+        "file (PEM)",
+        Words("none"),
+        "The gateway's own certificate, where the backend wants one; then what leads to an authority.",
+    ),
+    key(
+        "upstreams.NAME.tls.client_key",
+        "file (PEM)",
+        Words("none; goes with `client_certificate`"),
+        "Its key.",
     ),
     key(
         "upstreams.NAME.credential",

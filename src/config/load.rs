@@ -317,7 +317,9 @@ fn star(node: &Node, bytes: &mut [u8]) {
         yaml::Value::Map(entries) => {
             for entry in entries {
                 let reference = entry.value.as_text().is_some_and(is_reference);
-                if SECRETS.contains(&entry.key.as_str()) && !reference {
+                // A key, written where the path of its file belongs.
+                let pem = entry.value.as_text().is_some_and(|text| text.contains("PRIVATE KEY"));
+                if pem || SECRETS.contains(&entry.key.as_str()) && !reference {
                     let span = entry.value.span;
                     star_bytes(bytes, span.start as usize, span.end as usize);
                 } else {
@@ -352,7 +354,8 @@ fn environment(
     let mut text = String::new();
     let mut spans = Vec::new();
     for (name, value) in &sorted {
-        let secret = SECRETS.iter().any(|key| name.to_ascii_lowercase().ends_with(key));
+        let secret = SECRETS.iter().any(|key| name.to_ascii_lowercase().ends_with(key))
+            || value.contains("PRIVATE KEY");
         let shown = if secret && !is_reference(value) { "********" } else { value };
         let start = text.len();
         text.push_str(&format!("{name}={}", shown.replace('\n', " ")));

@@ -118,7 +118,7 @@ pub enum UpstreamKind {
     /// The embedded one.
     Sandbox,
     /// An HTTP server of the canonical contract.
-    Canonical(Canonical),
+    Canonical(Box<Canonical>),
 }
 
 /// An HTTP server of the canonical contract.
@@ -126,6 +126,8 @@ pub enum UpstreamKind {
 pub struct Canonical {
     /// Where the contract's paths begin, without a trailing slash.
     pub url: String,
+    /// What `https://` needs: as it was written, and ready to be used.
+    pub tls: Option<(upstream::tls::Params, upstream::tls::Tls)>,
     /// The gateway's own bearer token there.
     pub credential: SecretString,
     /// How long a call may take. Default 10 s.
@@ -141,8 +143,10 @@ pub struct Canonical {
 impl PartialEq for Canonical {
     fn eq(&self, other: &Self) -> bool {
         // Nothing left out by mistake: what differs here is another backend.
-        let Self { url: _, credential: _, timeout, connect_timeout, pool_idle, max_answer } = self;
+        let Self { url: _, tls, credential: _, timeout, connect_timeout, pool_idle, max_answer } =
+            self;
         self.is_at(other)
+            && *tls == other.tls
             && *timeout == other.timeout
             && *connect_timeout == other.connect_timeout
             && *pool_idle == other.pool_idle
@@ -154,7 +158,11 @@ impl Canonical {
     /// Whether it is the same server, and the gateway the same to it.
     #[must_use]
     pub fn is_at(&self, other: &Self) -> bool {
-        self.url == other.url && self.credential.expose_secret() == other.credential.expose_secret()
+        // Where its certificate and ours are, not what is in them: they are renewed.
+        let way = |canonical: &Self| canonical.tls.as_ref().map(|(params, _)| params.clone());
+        self.url == other.url
+            && way(self) == way(other)
+            && self.credential.expose_secret() == other.credential.expose_secret()
     }
 }
 

@@ -45,6 +45,11 @@ impl<'m> Reading<'m> {
         self.files.borrow_mut().read_text(&self.places.folder.join(path))
     }
 
+    /// The bytes of a file, by a path that is already one from where we stand.
+    pub(super) fn bytes(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.files.borrow_mut().read(path)
+    }
+
     pub(super) fn push(&self, problem: Diagnostic) {
         self.diagnostics.borrow_mut().push(problem);
     }

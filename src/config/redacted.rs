@@ -7,6 +7,7 @@ use crate::config::value::{ByteSize, Percent, Time};
 use crate::config::{Config, Mounts, Upstream, UpstreamKind};
 use crate::telemetry::redact::REDACTED;
 use crate::telemetry::{ClientAddress, LogForm};
+use crate::upstream::tls::Ca;
 
 pub(super) fn json(config: &Config) -> Value {
     let time = |time| Time(time).to_string();
@@ -136,6 +137,15 @@ fn upstream(upstream: &Upstream) -> (String, Value) {
         UpstreamKind::Canonical(c) => json!({
             "kind": "canonical",
             "url": c.url,
+            "tls": c.tls.as_ref().map(|(tls, _)| json!({
+                "ca": match &tls.ca {
+                    Ca::System => "system".to_owned(),
+                    Ca::File(path) => path.display().to_string(),
+                },
+                "server_name": tls.server_name,
+                "client_certificate": tls.client.as_ref().map(|c| &c.certificate),
+                "client_key": tls.client.as_ref().map(|c| &c.key),
+            })),
             "credential": REDACTED,
             "timeout": Time(c.timeout).to_string(),
             "connect_timeout": Time(c.connect_timeout).to_string(),

@@ -77,7 +77,13 @@ fn every_key_is_read() {
     assert_eq!(config.server.params.grace, Duration::from_secs(30));
     assert_eq!(config.admin_listen.to_string(), "127.0.0.1:9091");
     let UpstreamKind::Canonical(main) = &config.upstreams[0].kind else { panic!() };
-    assert_eq!(main.url, "http://helpdesk.internal/v1");
+    assert_eq!(main.url, "https://helpdesk.internal/v1");
+    let (tls, _) = main.tls.as_ref().unwrap();
+    let beside = |name: &str| folder("good").join("../tls").join(name);
+    assert_eq!(tls.ca, upstream::tls::Ca::File(beside("ca.crt")));
+    assert_eq!(tls.server_name.as_deref(), Some("db.helpdesk.internal"));
+    let client = tls.client.as_ref().unwrap();
+    assert_eq!((&client.certificate, &client.key), (&beside("tls.crt"), &beside("tls.key")));
     assert_eq!(main.credential.expose_secret(), "t0ken-of-the-backend");
     assert_eq!(main.timeout, Duration::from_secs(5));
     assert_eq!(main.connect_timeout, Duration::from_millis(750));
@@ -220,7 +226,7 @@ fn dialects_that_nobody_knows_are_named_with_their_place() {
     let problems = config.check_dialects(&["accounts", "third-party"]).unwrap_err();
     assert_eq!(problems.diagnostics.len(), 3);
     let printed = problems.to_string();
-    assert!(printed.contains("full.yaml:18:16") && printed.contains("`accounts`?"), "{printed}");
+    assert!(printed.contains("full.yaml:19:16") && printed.contains("`accounts`?"), "{printed}");
 }
 
 #[test]

@@ -38,25 +38,33 @@ const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 /// Where the contract's paths begin.
 #[derive(Debug)]
 pub(super) struct Base {
+    scheme: Scheme,
     authority: Authority,
     /// `/v1`, without a slash at the end.
     prefix: String,
 }
 
 impl Base {
+    /// Whether the way there is TLS.
+    pub(super) fn is_tls(&self) -> bool {
+        self.scheme == Scheme::HTTPS
+    }
+
     pub(super) fn parse(url: &str) -> Result<Self, Unusable> {
         if url.contains(['?', '#', '@']) {
             return Err(Unusable::Extras);
         }
         let uri: Uri = url.parse().map_err(|_| Unusable::Url)?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => return Err(Unusable::Tls),
+        let scheme = match uri.scheme_str() {
+            Some("http") => Scheme::HTTP,
+            Some("https") => Scheme::HTTPS,
             _ => return Err(Unusable::Url),
-        }
+        };
         let prefix = uri.path().trim_end_matches('/').to_owned();
         match uri.into_parts().authority {
-            Some(authority) if !authority.host().is_empty() => Ok(Self { authority, prefix }),
+            Some(authority) if !authority.host().is_empty() => {
+                Ok(Self { scheme, authority, prefix })
+            }
             _ => Err(Unusable::Url),
         }
     }
@@ -209,7 +217,7 @@ impl Address {
             Error::from(ProblemCode::Internal).within("an address that is none").because(e)
         };
         let mut parts = uri::Parts::default();
-        parts.scheme = Some(Scheme::HTTP);
+        parts.scheme = Some(base.scheme.clone());
         parts.authority = Some(base.authority.clone());
         let path = PathAndQuery::from_maybe_shared(text.split().freeze());
         parts.path_and_query = Some(path.map_err(|e| none(e.into()))?);

@@ -3,8 +3,6 @@
 //!
 //! A failure says nothing of the backend to the client; what is known of it is for the log.
 
-use std::error::Error as StdError;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +14,7 @@ use crate::error::{Error, Hop};
 use crate::json::{scan, text, walk};
 use crate::upstream::address::Address;
 use crate::upstream::client::{Answer, Failure};
+use crate::upstream::hop;
 use crate::upstream::refusal;
 use crate::upstream::resilience::attempt::Limit;
 use crate::upstream::resilience::breaker::KeptAway;
@@ -38,6 +37,8 @@ pub(super) struct Trouble {
 pub(super) enum Kind {
     /// No connection.
     Connect,
+    /// TLS was not agreed on: a certificate that is not believed, ours or theirs.
+    Untrusted,
     /// The connection broke, or what came over it is no HTTP.
     Broken,
     /// Its time was over.
@@ -89,6 +90,7 @@ impl Kind {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Connect => "connect",
+            Self::Untrusted => "untrusted",
             Self::Broken => "broken",
             Self::Timeout => "timeout",
             Self::CutShort => "cut_short",
@@ -114,6 +116,8 @@ impl Kind {
             | Self::Unavailable
             | Self::GatewayTimeout
             | Self::RateLimited => safe,
+            // Nothing was sent, and the next handshake would be the same.
+            Self::Untrusted => false,
             Self::CutShort | Self::Invalid | Self::Failed | Self::Refused | Self::Open => false,
         }
     }
@@ -122,6 +126,7 @@ impl Kind {
     pub(super) fn verdict(self) -> Verdict {
         match self {
             Self::Connect
+            | Self::Untrusted
             | Self::Broken
             | Self::Timeout
             | Self::Invalid
@@ -151,15 +156,17 @@ impl Kind {
 
 impl From<Failure> for Trouble {
     fn from(failure: Failure) -> Self {
+        let hop = hop::of(&failure);
         let (code, kind) = match &failure {
+            Failure::Connect(_) if hop::is_tls(hop) => (ProblemCode::Unavailable, Kind::Untrusted),
             Failure::Connect(_) => (ProblemCode::Unavailable, Kind::Connect),
             Failure::Broken(_) | Failure::Cut(_) => (ProblemCode::UpstreamError, Kind::Broken),
             Failure::Timeout(Limit::Client) => (ProblemCode::UpstreamTimeout, Kind::CutShort),
             Failure::Timeout(_) => (ProblemCode::UpstreamTimeout, Kind::Timeout),
             Failure::TooLarge(_) => (ProblemCode::UpstreamInvalid, Kind::Invalid),
         };
-        let error = Error::from(code).within(failure.to_string()).hop(hop(&failure));
-        Self { error: error.because(failure), kind, retry_after: None }
+        let error = Error::from(code).within(hop::reason(&failure)).hop(Hop::Error(hop));
+        Self { error, kind, retry_after: None }
     }
 }
 
@@ -171,45 +178,6 @@ impl From<KeptAway> for Trouble {
         let hop = Hop::Error("destination_unavailable");
         Self { error: error.hop(hop), kind: Kind::Open, retry_after: None }
     }
-}
-
-/// The word of RFC 9209 for an exchange without a whole answer.
-fn hop(failure: &Failure) -> Hop {
-    Hop::Error(match failure {
-        Failure::Connect(error) => match io_kind(error) {
-            Some(io::ErrorKind::ConnectionRefused) => "connection_refused",
-            Some(io::ErrorKind::TimedOut) => "connection_timeout",
-            _ => "destination_unavailable",
-        },
-        Failure::Broken(error) => match hyper_error(&**error) {
-            Some(error) if error.is_parse_too_large() => "http_response_header_section_size",
-            Some(error) if error.is_parse() => "http_protocol_error",
-            _ => "connection_terminated",
-        },
-        Failure::Cut(_) => "http_response_incomplete",
-        Failure::Timeout(_) => "http_response_timeout",
-        Failure::TooLarge(_) => "http_response_body_size",
-    })
-}
-
-/// The kind of the innermost input or output error.
-fn io_kind(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
-    causes(error).filter_map(|e| e.downcast_ref::<io::Error>()).map(io::Error::kind).last()
-}
-
-fn hyper_error<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e hyper::Error> {
-    causes(error).find_map(|e| e.downcast_ref())
-}
-
-fn causes<'e>(
-    error: &'e (dyn StdError + 'static),
-) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
-    let mut next = Some(error);
-    std::iter::from_fn(move || {
-        let error = next?;
-        next = error.source();
-        Some(error)
-    })
 }
 
 /// Judges an answer.

@@ -9,10 +9,10 @@ use http::StatusCode;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Body as _;
 use hyper_util::client::legacy::Client as Pool;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::upstream::Params;
+use crate::upstream::connect::Connector;
 use crate::upstream::resilience::attempt::Limit;
 
 /// Most bytes of an answer's head.
@@ -23,7 +23,7 @@ const MOST_HEADERS: usize = 100;
 /// Connections to one backend.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
-    pool: Pool<HttpConnector, Full<Bytes>>,
+    pool: Pool<Connector, Full<Bytes>>,
     max_answer_bytes: usize,
 }
 
@@ -57,9 +57,7 @@ pub(super) enum Failure {
 
 impl Client {
     pub(super) fn new(params: &Params) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(params.connect_timeout));
+        let connector = Connector::new(params.tls.as_ref(), params.connect_timeout);
         // Without `pool_timer` an idle connection is kept for ever. hyper takes another connection by
         // itself where the pooled one was closed before anything was written to it, and only then.
         let pool = Pool::builder(TokioExecutor::new())

@@ -11,9 +11,12 @@
 mod address;
 mod classify;
 mod client;
+mod connect;
+mod hop;
 mod refusal;
 pub mod resilience;
 mod status;
+pub mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -38,6 +41,7 @@ use crate::upstream::resilience::attempt::Patience;
 use crate::upstream::resilience::breaker::Breaker;
 use crate::upstream::resilience::deadline::Deadline;
 use crate::upstream::resilience::retry::Retry;
+use crate::upstream::tls::Tls;
 
 pub use classify::REASONS;
 
@@ -46,8 +50,11 @@ pub use classify::REASONS;
 pub struct Params {
     /// Its name in the configuration. For logs.
     pub name: Arc<str>,
-    /// Where the contract's paths begin: `http://helpdesk.internal:8080/v1`.
+    /// Where the contract's paths begin: `https://helpdesk.internal/v1`. Without TLS only where
+    /// `http://` is written.
     pub url: String,
+    /// What `https://` needs.
+    pub tls: Option<Tls>,
     /// The gateway's own bearer token there.
     pub credential: SecretString,
     /// So long a call may take, its retries included, from the first attempt to connect to the last
@@ -77,6 +84,7 @@ impl Params {
         Self {
             name: name.into(),
             url: url.into(),
+            tls: None,
             credential,
             timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(2),
@@ -92,10 +100,10 @@ impl Params {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
     /// The address is none.
-    #[error("not an address of the form http://host:port/path")]
+    #[error("not an address of the form https://host:port/path")]
     Url,
-    /// The address asks for TLS.
-    #[error("this build speaks http to backends only, not https")]
+    /// The address asks for TLS, and there is none; or the other way round.
+    #[error("https:// goes with TLS, and http:// without")]
     Tls,
     /// The address carries a user name, a query or a fragment.
     #[error("the address of a backend has no user name, query or fragment")]
@@ -137,6 +145,9 @@ impl Remote {
     /// The parameters cannot be used. Nothing is connected yet.
     pub fn new(params: &Params, contract: &Contract) -> Result<Self, Unusable> {
         let base = Base::parse(&params.url)?;
+        if base.is_tls() != params.tls.is_some() {
+            return Err(Unusable::Tls);
+        }
         let token = format!("Bearer {}", params.credential.expose_secret());
         let mut authorization = HeaderValue::try_from(token).map_err(|_| Unusable::Credential)?;
         authorization.set_sensitive(true);

@@ -48,7 +48,8 @@ async fn serve(mut stream: TcpStream, script: Script, seen: Seen) {
     while let Some(request) = read(&mut stream).await {
         seen.lock().unwrap().push(request);
         match &script {
-            Script::Write(text) => stream.write_all(text.as_bytes()).await.unwrap(),
+            // Whoever has read enough closes.
+            Script::Write(text) => drop(stream.write_all(text.as_bytes()).await),
             Script::WriteAndClose(text) => {
                 stream.write_all(text.as_bytes()).await.unwrap();
                 return;
@@ -377,12 +378,35 @@ async fn an_answer_has_a_bound_announced_or_not() {
     }
 }
 
+#[tokio::test]
+async fn an_answer_that_is_deeper_or_longer_than_anything_of_the_contract_is_invalid() {
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let wide = format!("{{\"a\":{}1{}}}", "{\"a\":".repeat(500), "}".repeat(500));
+    for body in [deep, wide] {
+        assert_eq!(problem(answer("200 OK", JSON, &body)).await.code, ProblemCode::UpstreamInvalid);
+    }
+    // A head without end is given up, whatever is in it.
+    let many = "x: y\r\n".repeat(101);
+    let long = format!("x: {}\r\n", "y".repeat(300 << 10));
+    for headers in [many, long] {
+        let error = ask(answer("200 OK", &format!("{headers}{JSON}"), "{}")).await.unwrap_err();
+        assert_eq!(error.problem(), &Problem::new(ProblemCode::UpstreamError));
+        let context = error.context().unwrap();
+        assert!(!context.contains("yyy") && context.contains("too large"), "{context}");
+    }
+    // A body without end: no length, and never the last piece.
+    let endless = format!("HTTP/1.1 200 OK\r\n{JSON}\r\ntransfer-encoding: chunked\r\n\r\n");
+    let piece = format!("{:x}\r\n{}\r\n", 9 << 20, "1".repeat(9 << 20));
+    let code = problem(Script::Write(endless + &piece + &piece)).await.code;
+    assert_eq!(code, ProblemCode::UpstreamInvalid);
+}
+
 #[test]
 fn an_address_that_cannot_be_used_is_said_at_once() {
     let contract = crate::canonical::contract::tests::embedded();
     let why = |url: &str| Remote::new(&params_for(url), &contract).map(drop);
     assert_eq!(why("http://helpdesk.internal:8080/v1"), Ok(()));
-    assert_eq!(why("https://helpdesk.internal/v1"), Err(Unusable::Tls));
+    assert_eq!(why("https://helpdesk.internal/v1"), Err(Unusable::Tls), "never by accident");
     for url in ["", "helpdesk", "/v1", "ftp://helpdesk/", "http://", "http://a b/"] {
         assert_eq!(why(url), Err(Unusable::Url), "{url}");
     }

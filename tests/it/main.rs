@@ -46,6 +46,7 @@ mod shutdown; // whoever was let in is answered
 mod stale; // which reads a write takes out of the cache
 mod story; // one conversation from beginning to end through three dialects
 mod tidy; // the architecture: who imports whom, file sizes, words that may not stand in the code
+mod tls; // TLS to a backend: who is believed, and what is said otherwise
 mod trust; // a backend that answers about somebody else
 mod two_processes; // a gateway in front of a gateway answers as one
 mod walks; // a client for each dialect, over every route

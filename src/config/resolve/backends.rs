@@ -7,7 +7,7 @@ use http::Uri;
 use crate::canonical::Tenant;
 use crate::config::load::Input;
 use crate::config::raw::{Reading, Section, Spot};
-use crate::config::resolve::check_name;
+use crate::config::resolve::{check_name, tls::tls};
 use crate::config::{Canonical, Upstream, UpstreamKind, secret};
 use crate::syntax::{Span, closest};
 
@@ -25,7 +25,9 @@ pub(super) fn upstreams(
         block.require("kind");
         let kind = match block.word("kind", &[("sandbox", false), ("canonical", true)]) {
             Some(false) => Some(UpstreamKind::Sandbox),
-            Some(true) => canonical(reading, input, &mut block).map(UpstreamKind::Canonical),
+            Some(true) => {
+                canonical(reading, input, &mut block).map(|c| UpstreamKind::Canonical(Box::new(c)))
+            }
             // What else is in it cannot be judged.
             None => continue,
         };
@@ -45,13 +47,17 @@ fn canonical(
     let pool_idle = block.time("pool_idle").unwrap_or(Duration::from_secs(4));
     let max_answer = block.bytes("max_answer", 1024).map_or(16 << 20, |size| size.value);
     let url = block.require("url").then(|| block.text("url")).flatten();
-    let url = url.and_then(|url| http_url(reading, "url", &url, true));
+    let url = url.and_then(|url| http_url(reading, "url", &url));
+    let wanted = url.as_ref().is_some_and(|url| is_https(url));
+    let tls = tls(reading, block, wanted);
     let credential = block.require("credential").then(|| block.text("credential")).flatten();
     let layer = block.layer("credential");
     let credential =
         credential.and_then(|text| secret::read(reading, input, "credential", &text, layer));
     Some(Canonical {
-        url: url?,
+        // What TLS lacks has been reported.
+        url: url.filter(|_| wanted == tls.is_some())?,
+        tls,
         credential: credential?,
         timeout,
         connect_timeout,
@@ -60,13 +66,12 @@ fn canonical(
     })
 }
 
+fn is_https(url: &str) -> bool {
+    url.parse().is_ok_and(|uri: Uri| uri.scheme_str() == Some("https"))
+}
+
 /// An absolute URL without query, its trailing slash cut off.
-pub(super) fn http_url(
-    reading: &Reading<'_>,
-    key: &str,
-    url: &Spot<String>,
-    plain_only: bool,
-) -> Option<String> {
+pub(super) fn http_url(reading: &Reading<'_>, key: &str, url: &Spot<String>) -> Option<String> {
     let refuse = |message: String| {
         reading.push(reading.invalid(url.span, message));
         None
@@ -82,14 +87,8 @@ pub(super) fn http_url(
         return refuse(format!("`{key}` has a query, and paths are put after it"));
     }
     match uri.scheme_str() {
-        Some("http") => {}
-        Some("https") if !plain_only => {}
-        Some("https") => {
-            return refuse(format!(
-                "`{key}` must begin with `http://`: upstreams are not asked over TLS"
-            ));
-        }
-        _ => return refuse(format!("`{key}` must begin with `http://`")),
+        Some("http" | "https") => {}
+        _ => return refuse(format!("`{key}` must begin with `https://` or `http://`")),
     }
     Some(url.value.trim_end_matches('/').to_owned())
 }

@@ -3,6 +3,7 @@
 mod backends;
 mod clients;
 mod resilience;
+mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -134,7 +135,7 @@ fn server(reading: &Reading<'_>, top: &mut Section<'_, '_>) -> Server {
         .collect();
     Server {
         listen: listen.map_or(LISTEN, |listen| listen.value),
-        public_url: public_url.and_then(|url| http_url(reading, "public_url", &url, false)),
+        public_url: public_url.and_then(|url| http_url(reading, "public_url", &url)),
         compression,
         body_timeout: BODY_TIMEOUT,
         params: server::Params { proxies: trusted_proxies.clone(), ..server::Params::default() },
