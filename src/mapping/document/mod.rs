@@ -3,8 +3,10 @@
 //! Reading here knows the words of the language and nothing of the contract; what places and names
 //! mean is found out in `lower`.
 
+pub(crate) mod codecs;
 mod conditions;
 mod enums;
+pub(crate) mod operators;
 mod record;
 mod relation;
 mod rule;

@@ -6,77 +6,14 @@ use crate::syntax::fields::wrong_type;
 use crate::syntax::yaml::Entry;
 use crate::syntax::{Code, Diagnostic, Diagnostics, Node, Span, Value, closest};
 
+use super::codecs;
+use super::operators::{self, OPERATORS, Operator};
 use super::record::read_table;
 use super::text::{self, PlaceText, place};
 use super::union::read_union;
 use super::{
     Condition, Element, ListOps, Op, Presence, Raw, Rule, Source, TakeText, ValueText, Word,
 };
-
-/// Every key of a rule.
-const KEYS: [&str; 40] = [
-    "at",
-    "as",
-    "write",
-    "enum",
-    "relation",
-    "record",
-    "fields",
-    "null_with",
-    "each",
-    "where",
-    "sort_by",
-    "take",
-    "reverse",
-    "at_most",
-    "one_of",
-    "const",
-    "first_of",
-    "same_as",
-    "when_set",
-    "is_set",
-    "count",
-    "pick",
-    "find",
-    "by",
-    "key",
-    "group",
-    "join",
-    "value",
-    "raw",
-    "null_as",
-    "also_null",
-    "omit",
-    "default",
-    "missing_as",
-    "ignore",
-    "required",
-    "accept",
-    "within",
-    "drop",
-    "conditions",
-];
-/// Keys that only say something about the rule.
-const ASIDE: [&str; 3] = ["only", "why", "give"];
-/// Keys that say where the value comes from; a rule has one.
-const SOURCES: [&str; 11] = [
-    "at", "const", "first_of", "same_as", "is_set", "count", "pick", "find", "relation", "drop",
-    "fields",
-];
-/// Keys that say what is made of it; a rule has one.
-const OPERATORS: [&str; 11] = [
-    "as",
-    "enum",
-    "record",
-    "fields",
-    "each",
-    "one_of",
-    "raw",
-    "group",
-    "join",
-    "within",
-    "conditions",
-];
 
 /// Reads a rule. `beside` are keys of the block that are somebody else's.
 pub(crate) fn read_rule(node: &Node, beside: &[&str], d: &mut Diagnostics) -> Option<Rule> {
@@ -108,9 +45,8 @@ pub(crate) fn read_rule(node: &Node, beside: &[&str], d: &mut Diagnostics) -> Op
 fn read_map(node: &Node, entries: &[Entry], beside: &[&str], d: &mut Diagnostics) -> Option<Rule> {
     let before = d.len();
     for entry in entries {
-        let known = |list: &[&str]| list.contains(&entry.key.as_str());
-        if !known(&KEYS) && !known(&ASIDE) && !known(beside) {
-            let all = KEYS.into_iter().chain(ASIDE);
+        if operators::find(&entry.key).is_none() && !beside.contains(&entry.key.as_str()) {
+            let all = OPERATORS.iter().map(|operator| operator.name);
             d.push(
                 Diagnostic::error(
                     Code::UnknownOperator,
@@ -122,7 +58,7 @@ fn read_map(node: &Node, entries: &[Entry], beside: &[&str], d: &mut Diagnostics
         }
     }
     let source = read_source(node, entries, d);
-    exclusive(entries, &OPERATORS, d);
+    exclusive(entries, |key| operators::find(key).is_some_and(Operator::makes), d);
     let op = read_op(node, d);
     let rule = Rule {
         span: node.span,
@@ -137,9 +73,13 @@ fn read_map(node: &Node, entries: &[Entry], beside: &[&str], d: &mut Diagnostics
     (d.len() == before).then_some(rule)
 }
 
+fn is_source(key: &str) -> bool {
+    operators::find(key).is_some_and(Operator::is_source)
+}
+
 /// Reports a second key of a set of which a rule has one.
-fn exclusive(entries: &[Entry], set: &[&str], d: &mut Diagnostics) {
-    let mut present = entries.iter().filter(|e| set.contains(&e.key.as_str()));
+fn exclusive(entries: &[Entry], of_set: impl Fn(&str) -> bool, d: &mut Diagnostics) {
+    let mut present = entries.iter().filter(|e| of_set(&e.key));
     if let Some(first) = present.next() {
         for second in present {
             // `fields` is a source of its own, and what is made of `at`, `pick` or `find`.
@@ -162,7 +102,7 @@ fn exclusive(entries: &[Entry], set: &[&str], d: &mut Diagnostics) {
 }
 
 fn read_source(node: &Node, entries: &[Entry], d: &mut Diagnostics) -> Option<Source> {
-    exclusive(entries, &SOURCES, d);
+    exclusive(entries, is_source, d);
     if let Some(value) = node.get("when_set") {
         let Some(at) = node.get("at") else {
             d.push(Diagnostic::error(
@@ -285,7 +225,7 @@ fn read_op(node: &Node, d: &mut Diagnostics) -> Option<Op> {
 fn at_itself(node: &Node) -> Node {
     let mut node = node.clone();
     if let Value::Map(entries) = &mut node.value
-        && !entries.iter().any(|e| SOURCES.contains(&e.key.as_str()))
+        && !entries.iter().any(|e| is_source(&e.key))
     {
         let at = Node { span: node.span, value: Value::Text("$".into()) };
         entries.push(Entry { key: "at".into(), key_span: node.span, value: at });
@@ -297,7 +237,7 @@ fn at_itself(node: &Node) -> Node {
 pub(super) fn read_value(node: &Node, d: &mut Diagnostics) -> Option<ValueText> {
     let mut value = ValueText::default();
     if let Some(codec) = node.get("as") {
-        value.codec = Some(text::codec(codec, d)?);
+        value.codec = Some(codecs::codec(codec, d)?);
     }
     if let Some(write) = node.get("write") {
         value.write_text = true;
@@ -391,7 +331,7 @@ fn read_conditions(node: &Node, d: &mut Diagnostics) -> Vec<Condition> {
 }
 
 fn read_presence(node: &Node, entries: &[Entry], d: &mut Diagnostics) -> Presence {
-    exclusive(entries, &["null_as", "default", "required"], d);
+    exclusive(entries, |key| ["null_as", "default", "required"].contains(&key), d);
     let list = |key: &str, d: &mut Diagnostics| match node.get(key) {
         None => Vec::new(),
         Some(node) => match node.as_list() {

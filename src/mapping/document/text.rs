@@ -1,7 +1,7 @@
 //! The small parts: places, paths, keys, words of cells, constants.
 
 use crate::json::place::{Hop, Place};
-use crate::mapping::plan::{Codec, Test, Types};
+use crate::mapping::plan::{Test, Types};
 use crate::syntax::fields::wrong_type;
 use crate::syntax::{Code, Diagnostic, Diagnostics, Fields, Node, Span, Value, closest};
 
@@ -163,71 +163,6 @@ pub(crate) fn only(node: &Node, d: &mut Diagnostics) -> Option<Only> {
             None
         }
     }
-}
-
-/// Codecs by name, with the JSON types of their canonical and dialect side.
-pub(crate) const CODECS: [(&str, Codec, Types, Types); 15] = [
-    ("unix_seconds", Codec::UnixSeconds, Types::STRING, Types::INTEGER),
-    ("unix_float", Codec::UnixFloat, Types::STRING, Types::NUMBER),
-    ("rfc3339_s", Codec::Rfc3339Seconds, Types::STRING, Types::STRING),
-    ("rfc3339_ms", Codec::Rfc3339Millis, Types::STRING, Types::STRING),
-    ("rfc3339_us", Codec::Rfc3339Micros, Types::STRING, Types::STRING),
-    ("date", Codec::Date, Types::STRING, Types::STRING),
-    ("alias", Codec::Alias, Types::STRING, Types::INTEGER),
-    ("alias_below", Codec::AliasBelow, Types::STRING, Types::INTEGER),
-    ("lower", Codec::Lower, Types::STRING, Types::STRING),
-    ("number_text", Codec::NumberText, Types::NUMBER, Types::STRING),
-    ("integer_text", Codec::IntegerText, Types::STRING, Types::INTEGER),
-    ("text", Codec::Text, Types::STRING, Types::STRING),
-    ("file_extension", Codec::FileExtension, Types::STRING, Types::STRING),
-    ("clock_hour", Codec::ClockHour, Types::STRING, Types::INTEGER),
-    ("clock_minute", Codec::ClockMinute, Types::STRING, Types::INTEGER),
-];
-
-/// (canonical, dialect) types of a codec.
-pub(crate) fn codec_types(codec: Codec) -> (Types, Types) {
-    if matches!(codec, Codec::AtMost(_)) {
-        return (Types::INTEGER, Types::INTEGER);
-    }
-    CODECS
-        .iter()
-        .find(|(_, c, ..)| *c == codec)
-        .map_or((Types::ANY, Types::ANY), |(_, _, canonical, dialect)| (*canonical, *dialect))
-}
-
-/// Its name in the language.
-pub(crate) fn codec_name(codec: Codec) -> &'static str {
-    let known = CODECS.iter().find(|(_, c, ..)| *c == codec);
-    known.map_or("at_most_N", |(name, ..)| name)
-}
-
-/// Whether a codec reads and writes times.
-pub(crate) fn is_time(codec: Codec) -> bool {
-    matches!(
-        codec,
-        Codec::UnixSeconds
-            | Codec::UnixFloat
-            | Codec::Rfc3339Seconds
-            | Codec::Rfc3339Millis
-            | Codec::Rfc3339Micros
-            | Codec::Date
-    )
-}
-
-/// Reads the name of a codec.
-pub(crate) fn codec(node: &Node, d: &mut Diagnostics) -> Option<(Codec, Span)> {
-    let word = node.as_text().unwrap_or_default();
-    if let Some(most) = word.strip_prefix("at_most_").and_then(|n| n.parse().ok()) {
-        return Some((Codec::AtMost(most), node.span));
-    }
-    let found = CODECS.iter().find(|(name, ..)| *name == word);
-    if found.is_none() {
-        d.push(
-            Diagnostic::error(Code::UnknownCodec, node.span, format!("there is no codec `{word}`"))
-                .suggest(closest(word, CODECS.iter().map(|(name, ..)| *name))),
-        );
-    }
-    found.map(|(_, codec, ..)| (*codec, node.span))
 }
 
 /// Reads a list of the names of JSON types.

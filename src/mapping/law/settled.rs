@@ -1,6 +1,7 @@
 //! What comes back to the dialect against what went: of its own writing everything that goes both
 //! ways stays as it is, of anybody's else the meaning.
 
+use crate::mapping::document::codecs;
 use crate::mapping::document::{
     Body, CaseWord, Element, Line, Only, Op, Record, Relation, Rule, Source, Table, Union,
     ValueText,
@@ -417,9 +418,7 @@ pub(super) fn words(words: &[CaseWord]) -> Vec<Json> {
 
 /// The operators that the word of `each` stands for: a codec, or a simple type that is copied.
 pub(super) fn named_value(name: &str, span: Span) -> ValueText {
-    use crate::mapping::document::text::CODECS;
-    let codec = CODECS.iter().find(|(n, ..)| *n == name).map(|(_, codec, ..)| *codec);
-    ValueText { codec: codec.map(|codec| (codec, span)), ..ValueText::default() }
+    ValueText { codec: codecs::named(name).map(|codec| (codec, span)), ..ValueText::default() }
 }
 
 /// A key below a way.

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use crate::mapping::document::codecs;
 use crate::mapping::document::{
     ConditionKey as KeyText, Conditions as TableText, EnumTable, Json, Only, Rule, ValueText, Word,
     text,
@@ -235,7 +236,7 @@ impl<'l> Lower<'l, '_> {
                 self.codec_fits(codec, ty, span);
                 // Filters compare times with days, and ids with references such as `n:5`.
                 check = None;
-                let (canonical, dialect) = text::codec_types(codec);
+                let (canonical, dialect) = codecs::codec_types(codec);
                 let accept = if decode { dialect } else { canonical };
                 (accept, Convert::Codec { codec, decode, text: false })
             }

@@ -5,6 +5,7 @@
 use crate::canonical::contract::SchemaId;
 use crate::json::place::{Hop, Place};
 use crate::mapping::document::PlaceText;
+use crate::mapping::document::codecs;
 use crate::mapping::document::{
     Json, Only, Op, Presence, Rule, Source, ValueText, Word, read_rule, text,
 };
@@ -225,7 +226,7 @@ impl Lower<'_, '_> {
         let mut also_null = rule.presence.also_null.clone();
         let convert = if let Some((codec, span)) = value.codec {
             self.codec_fits(codec, ty, span);
-            accept = text::codec_types(codec).1.or(Types::STRING).or(Types::INTEGER);
+            accept = codecs::codec_types(codec).1.or(Types::STRING).or(Types::INTEGER);
             Convert::Codec { codec, decode: true, text: true }
         } else if let Some(name) = &value.table {
             self.words_known(name, c)?;

@@ -1,6 +1,7 @@
 //! Lists: `each`, `pick`, `find`, in both directions.
 
 use crate::json::place::Hop;
+use crate::mapping::document::codecs;
 use crate::mapping::document::{
     Condition, Element, Only, Op, Path, PlaceText, Rule, Source, TakeText, ValueText, Word, text,
 };
@@ -172,8 +173,8 @@ impl Lower<'_, '_> {
         if self.lib.record(&name.0).is_some() || self.lib.is_lost(&name.0) {
             return Some(None);
         }
-        if let Some((_, codec, ..)) = text::CODECS.iter().find(|(n, ..)| **n == *name.0) {
-            let value = ValueText { codec: Some((*codec, name.1)), ..ValueText::default() };
+        if let Some(codec) = codecs::named(&name.0) {
+            let value = ValueText { codec: Some((codec, name.1)), ..ValueText::default() };
             return Some(Some(value));
         }
         if let Some(simple) = Ty::simple(&name.0) {
@@ -185,7 +186,7 @@ impl Lower<'_, '_> {
             return Some(Some(ValueText::default()));
         }
         let records = self.lib.records.iter().map(|r| &*r.name.0);
-        let known = records.chain(text::CODECS.iter().map(|(n, ..)| *n));
+        let known = records.chain(codecs::CODECS.iter().map(|word| word.name));
         let problem = Diagnostic::error(
             Code::UnknownRecord,
             name.1,

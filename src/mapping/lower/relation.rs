@@ -1,5 +1,6 @@
 //! Decision tables, in both directions.
 
+use crate::mapping::document::codecs;
 use crate::mapping::document::{Cell, Column, Json, Only, Relation, Row, Word, text};
 use crate::mapping::plan::{
     self, Codec, Convert, Emit, Input, Omit, Output, RelationRaw, Test, Types, Write,
@@ -407,7 +408,7 @@ impl Lower<'_, '_> {
                     self.codec_fits(codec, &target.ty, span);
                 }
             }
-            types = types.or(text::codec_types(codec).1);
+            types = types.or(codecs::codec_types(codec).1);
             if column.value.write_text {
                 types = types.or(Types::STRING);
             }

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::json::place::Hop;
+use crate::mapping::document::codecs;
 use crate::mapping::document::{
     EnumTable, Json, Only, PlaceText, Raw, Rule, ValueText, Within, Word, text,
 };
@@ -35,7 +36,7 @@ impl<'l> Lower<'l, '_> {
                 self.error(Diagnostic::error(Code::UnknownOperator, span, message));
             }
             self.codec_fits(codec, &c.ty, span);
-            accept = text::codec_types(codec).0;
+            accept = codecs::codec_types(codec).0;
             Convert::Codec { codec, decode: false, text: value.write_text }
         } else if let Some(name) = &value.table {
             let table = self.table(name, Only::Encode)?;
@@ -113,7 +114,7 @@ impl<'l> Lower<'l, '_> {
                 return None;
             }
             self.codec_fits(codec, ty, span);
-            own = text::codec_types(codec).1;
+            own = codecs::codec_types(codec).1;
             if value.write_text || codec == Codec::Text {
                 own = own.or(Types::STRING).or(Types::INTEGER);
             }
@@ -359,16 +360,16 @@ impl<'l> Lower<'l, '_> {
     /// Reports a codec whose canonical side is of another type.
     pub(super) fn codec_fits(&mut self, codec: Codec, ty: &Ty, span: Span) {
         let types = ty.types(self.contract());
-        let due = text::codec_types(codec).0;
+        let due = codecs::codec_types(codec).0;
         let is = ty.describe(self.contract());
-        let name = text::codec_name(codec);
+        let name = codecs::codec_name(codec);
         if types.0 & due.0 == 0 {
             let message =
                 format!("the codec `{name}` is for {}, but here stands {is}", name_types(due));
             self.error(Diagnostic::error(Code::TypeMismatch, span, message));
             return;
         }
-        if !text::is_time(codec) || types == Types::ANY {
+        if !codecs::is_time(codec) || types == Types::ANY {
             return;
         }
         let format = ty.format(self.contract());
