@@ -104,16 +104,20 @@ impl Report {
             "detail": detail,
             "trigger": self.trigger.word(),
             "at": self.at.to_string(),
-            "took_ms": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
+            "took_ms": self.took_ms(),
             "generation": self.generation,
             "diagnostics": problems.map_or_else(|| json!([]), Refused::to_json),
             "text": problems.map_or_else(String::new, |problems| problems.render(false)),
         })
     }
 
+    fn took_ms(&self) -> u64 {
+        u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX)
+    }
+
     pub(super) fn log(&self) {
         let (trigger, generation) = (self.trigger.word(), self.generation);
-        let took_ms = self.took.as_millis();
+        let took_ms = self.took_ms();
         let text = self.problems.as_ref().map(|problems| problems.render(false));
         let count = self.problems.as_ref().map_or(0, Refused::count);
         match (self.outcome, text) {

@@ -5,6 +5,7 @@
 //! changed; whether it did is decided by content.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,9 +28,9 @@ pub(super) struct Watch {
 /// What is watched, and what in it matters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Places {
-    /// Folders; true with all that is in them. With what they are at the moment: another folder
-    /// may come to stand there.
-    folders: BTreeMap<PathBuf, (bool, Option<PathBuf>)>,
+    /// Folders; true with all that is in them. With device and number, because what is watched is
+    /// the folder that stands there now: another may be put in its place.
+    folders: BTreeMap<PathBuf, (bool, Option<(u64, u64)>)>,
     /// Files and links that matter.
     names: BTreeSet<PathBuf>,
     /// Folders in which everything matters.
@@ -127,7 +128,7 @@ impl Places {
 
     fn folder(&mut self, folder: PathBuf, whole: bool) {
         if folder.is_dir() {
-            let is = folder.canonicalize().ok();
+            let is = folder.metadata().ok().map(|facts| (facts.dev(), facts.ino()));
             let known = self.folders.entry(folder).or_insert((whole, is));
             known.0 |= whole;
         }

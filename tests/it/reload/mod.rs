@@ -1,7 +1,9 @@
 //! Configuration, secrets and mappings read again under a running gateway.
 
 mod backends; // another backend, and what may still be said of the old one
+mod load; // nobody notices, however many ask
 mod mappings; // dialects that change under those who speak them
+mod shipped; // signals and files, under the shipped binary
 mod switches; // what the configuration switches, and what it cannot
 
 use std::path::{Path, PathBuf};
