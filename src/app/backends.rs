@@ -159,9 +159,13 @@ impl Backend {
         self.remote.as_ref().map(Remote::status)
     }
 
-    /// What is wrong with the way to it.
+    /// What is wrong with the way to it, or with itself.
     pub(super) fn trouble(&self) -> Option<String> {
-        (!self.reachable.load(Ordering::Relaxed)).then(|| "not reachable".to_owned())
+        if !self.reachable.load(Ordering::Relaxed) {
+            return Some("not reachable".to_owned());
+        }
+        let left_alone = self.remote.as_ref().is_some_and(Remote::is_left_alone);
+        left_alone.then(|| "it fails: the breaker is open".to_owned())
     }
 }
 

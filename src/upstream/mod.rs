@@ -38,7 +38,7 @@ use crate::upstream::classify::{Trouble, Verdict};
 use crate::upstream::client::Client;
 use crate::upstream::resilience::Signals;
 use crate::upstream::resilience::attempt::Patience;
-use crate::upstream::resilience::breaker::Breaker;
+use crate::upstream::resilience::breaker::{Breaker, State};
 use crate::upstream::resilience::deadline::Deadline;
 use crate::upstream::resilience::retry::Retry;
 use crate::upstream::tls::Tls;
@@ -188,6 +188,12 @@ impl Remote {
     #[must_use]
     pub fn status(&self) -> serde_json::Value {
         status::json(&self.0)
+    }
+
+    /// Whether it is left alone at present, because it fails.
+    #[must_use]
+    pub fn is_left_alone(&self) -> bool {
+        self.0.breaker.seen().state == State::Open
     }
 
     /// Its name in the configuration.

@@ -388,6 +388,8 @@ async fn an_open_breaker_answers_for_the_backend_in_every_dialect() {
     let opened = [("upstream", "main"), ("to", "open")];
     assert_eq!(gateway.metric("deskbridge_upstream_breaker_transitions_total", &opened).await, 1.0);
     assert!(gateway.metric("deskbridge_upstream_breaker_refused_total", &main).await >= 8.0);
+    let ready = gateway.admin().get("/ready", &[]).await.expect(503).value();
+    assert_eq!(ready["checks"]["upstream main"], "it fails: the breaker is open");
     let told = upstream(&gateway).await;
     assert_eq!((&told["upstream"], &told["breaker"]["state"]), (&json!("main"), &json!("open")));
     assert_eq!(told["breaker"]["window"], json!({ "attempts": 3, "failures": 3 }));
