@@ -3,6 +3,7 @@
 mod compose;
 mod image;
 mod kubernetes;
+mod production;
 mod queries;
 mod systemd;
 
