@@ -3,6 +3,7 @@
 //! The type changes where a layer has done its work ([`Call`] is recognised, [`Authorised`] has its
 //! principal), so that a layer in the wrong place does not compile.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -28,6 +29,8 @@ pub struct Call<B> {
     pub claim: Claim,
     /// Where inner layers note what they learn.
     pub record: Record,
+    /// The client's address: the peer's, or what a trusted proxy says.
+    pub client: IpAddr,
     /// The request's id, as every answer carries it.
     pub request_id: HeaderValue,
 }

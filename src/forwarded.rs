@@ -17,6 +17,8 @@ use tower::Service;
 
 use crate::server::Network;
 
+pub use crate::server::household;
+
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 

@@ -19,6 +19,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -35,7 +36,7 @@ use crate::call::{Authorised, Call};
 use crate::canonical::{Actor, Contract, Facts, Principal, ProblemCode, Request, Response, Tenant};
 use crate::dialect::catalog::Catalog;
 use crate::error::Error;
-use crate::forwarded::{Arrived, Proxies};
+use crate::forwarded::{Arrived, Proxies, household};
 use crate::limit;
 use crate::telemetry::record::Record;
 use crate::telemetry::{self, Metrics};
@@ -106,6 +107,8 @@ where
         .layer(translate::rescue::layer())
         // Nothing is done for a request that is for no host, or for two.
         .layer(translate::authority::layer())
+        // Whoever guesses at credentials is stopped here.
+        .layer(p.rate.by_address())
         // Cheap refusals first.
         .layer(limit::admission(&p.limit, &p.in_flight))
         .layer(auth::layer(Arc::clone(&p.keyring), resolve))
@@ -260,6 +263,10 @@ impl<B> limit::Subject for Call<B> {
         None
     }
 
+    fn address(&self) -> Option<IpAddr> {
+        Some(household(self.client))
+    }
+
     fn record(&self) -> &Record {
         &self.record
     }
@@ -276,6 +283,10 @@ impl<B> limit::Subject for Authorised<B> {
             Actor::ContactIdentity(identity) => Some(identity),
             _ => Some(&self.principal.name),
         }
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.call.address()
     }
 
     fn record(&self) -> &Record {

@@ -300,6 +300,18 @@ pub const KEYS: &[Key] = &[
     ),
     key("limits.rate.burst", COUNT, Words("`per_second`"), "Requests at once, after a pause."),
     key(
+        "limits.rate_per_address.per_second",
+        COUNT,
+        Words("no limit; must be given in a `rate_per_address`"),
+        "Requests a second of one client's address (IPv6: one /64), in the long run (429). Behind a proxy that is not in `server.trusted_proxies` all clients have one.",
+    ),
+    key(
+        "limits.rate_per_address.burst",
+        COUNT,
+        Words("`per_second`"),
+        "Requests at once, after a pause.",
+    ),
+    key(
         "telemetry.log",
         "`auto`, `json`, `text`",
         Default,

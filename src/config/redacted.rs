@@ -5,12 +5,14 @@ use serde_json::{Value, json};
 
 use crate::config::value::{ByteSize, Percent, Time};
 use crate::config::{Config, Mounts, Upstream, UpstreamKind};
+use crate::limit::RateParams;
 use crate::telemetry::redact::REDACTED;
 use crate::telemetry::{ClientAddress, LogForm};
 use crate::upstream::tls::Ca;
 
 pub(super) fn json(config: &Config) -> Value {
     let time = |time| Time(time).to_string();
+    let rate = |rate: RateParams| json!({ "per_second": rate.per_second, "burst": rate.burst });
     let size = |bytes| ByteSize(bytes).to_string();
     let server = &config.server;
     let resilience = &config.resilience;
@@ -105,10 +107,8 @@ pub(super) fn json(config: &Config) -> Value {
             "request_timeout": time(config.limits.request_timeout),
             "idle_timeout": time(server.params.idle_timeout),
             "grace": time(server.params.grace),
-            "rate": config.limits.rate.map(|rate| json!({
-                "per_second": rate.per_second,
-                "burst": rate.burst,
-            })),
+            "rate": config.limits.rate.map(rate),
+            "rate_per_address": config.limits.rate_per_address.map(rate),
         },
         "telemetry": {
             "log": match config.telemetry.log {

@@ -5,7 +5,8 @@
 //! Both are always ready: a limit refuses or waits inside `call`, where the request's notes and the
 //! cache already are.
 //!
-//! Left out: limits per address, but for the number of connections, which the listener keeps.
+//! The rate of an address is counted before that, so that guesses at credentials are. How many
+//! connections it has is the listener's to count.
 
 mod admission;
 mod rate;
@@ -13,6 +14,7 @@ mod rate;
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,14 +22,15 @@ use std::time::Duration;
 use crate::telemetry::record::Record;
 
 pub use admission::{Admission, AdmissionLayer, Admitted, InFlight, admission};
-pub use rate::{Limited, Rate, RateLayer, rate};
+pub use rate::{AddressRateLayer, Limited, Rate, RateLayer, rate};
 
 /// The words that this room notes as reasons of a refusal.
-pub const REASONS: &[&str] = &[BUSY, TOO_LARGE, TOO_SLOW, RATE];
+pub const REASONS: &[&str] = &[BUSY, TOO_LARGE, TOO_SLOW, RATE, ADDRESS_RATE];
 const BUSY: &str = "busy";
 const TOO_LARGE: &str = "too_large";
 const TOO_SLOW: &str = "too_slow";
 const RATE: &str = "rate";
+const ADDRESS_RATE: &str = "address_rate";
 
 /// What one process takes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub struct Params {
     pub request_timeout: Duration,
     /// How often one credential may ask; `None` is as often as it likes, which is the default.
     pub rate: Option<RateParams>,
+    /// How often one address may ask; `None` is as often as it likes, which is the default.
+    pub rate_per_address: Option<RateParams>,
 }
 
 impl Default for Params {
@@ -49,6 +54,7 @@ impl Default for Params {
             max_in_flight: 1024,
             request_timeout: Duration::from_secs(30),
             rate: None,
+            rate_per_address: None,
         }
     }
 }
@@ -68,6 +74,8 @@ pub trait Subject {
     fn content_length(&self) -> Option<u64>;
     /// Whose share of the rate it takes; `None` takes nobody's.
     fn rate_key(&self) -> Option<&Arc<str>>;
+    /// The client's address, or what of it is one client; `None` takes nobody's share.
+    fn address(&self) -> Option<IpAddr>;
     /// Where a refusal is noted.
     fn record(&self) -> &Record;
 }

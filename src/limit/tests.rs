@@ -13,6 +13,7 @@ use crate::error::Error;
 struct Asked {
     bytes: Option<u64>,
     name: Option<Arc<str>>,
+    address: Option<IpAddr>,
     record: Record,
 }
 
@@ -22,6 +23,9 @@ impl Subject for Asked {
     }
     fn rate_key(&self) -> Option<&Arc<str>> {
         self.name.as_ref()
+    }
+    fn address(&self) -> Option<IpAddr> {
+        self.address
     }
     fn record(&self) -> &Record {
         &self.record
@@ -151,6 +155,28 @@ async fn a_burst_is_let_in_a_flood_is_not_and_each_has_its_own_share() {
     assert!(service.call(by("dash")).await.is_ok());
     assert!(service.call(by("dash")).await.is_ok());
     assert!(service.call(by("dash")).await.is_err());
+}
+
+#[tokio::test]
+async fn an_address_has_its_own_share_whoever_it_says_it_is() {
+    let Params { rate, .. } = two_a_second();
+    let params = Params { rate_per_address: rate, ..Params::default() };
+    let layer = RateLayer::with_clock(&params, FakeRelativeClock::default());
+    let service = layer.by_address().layer(layer.layer(tower::service_fn(answer)));
+    let from =
+        |last: u8, name: &str| Asked { address: Some(IpAddr::from([192, 0, 2, last])), ..by(name) };
+    for name in ["a", "b", "c"] {
+        assert!(service.clone().oneshot(from(1, name)).await.is_ok());
+    }
+    let flood = from(1, "d");
+    let record = flood.record.clone();
+    let refused = service.clone().oneshot(flood).await.unwrap_err();
+    assert_eq!(refused.problem().code, ProblemCode::RateLimited);
+    assert_eq!(refused.problem().retry_after_s, Some(1));
+    assert_eq!(record.known_refusal(), Some("address_rate"));
+    assert!(service.clone().oneshot(from(2, "a")).await.is_ok());
+    // Nobody's share is limited by the credential here.
+    assert!(service.clone().oneshot(by("a")).await.is_ok());
 }
 
 #[tokio::test]

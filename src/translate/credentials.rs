@@ -26,14 +26,14 @@ pub async fn look_up<B, S: Canonical>(
     credential: usize,
     known: Option<&Principal>,
 ) -> (Call<B>, Result<Facts, Error>) {
-    let Call { head, body, catalog, claim, record, request_id } = call;
-    let call = Call { head, body: (), catalog, claim, record, request_id };
+    let Call { head, body, catalog, claim, record, client, request_id } = call;
+    let call = Call { head, body: (), catalog, claim, record, client, request_id };
     let facts = match call.mounted().and_then(|(_, dialect)| dialect.credentials.get(credential)) {
         Some(credential) => facts(&call, credential, known, config, canonical).await,
         None => Err(Error::from(ProblemCode::Internal).within("a route names no credential")),
     };
     let Call { head, catalog, claim, record, request_id, .. } = call;
-    (Call { head, body, catalog, claim, record, request_id }, facts)
+    (Call { head, body, catalog, claim, record, client, request_id }, facts)
 }
 
 /// Makes the look-ups of a credential and reads what it yields. `known` is what the keyring knows.

@@ -87,6 +87,37 @@ async fn a_trusted_proxy_says_which_host_was_asked_for() {
 }
 
 #[tokio::test]
+async fn an_address_that_floods_is_refused_and_no_other_is() {
+    let backend = Backend::start().await;
+    let limits = "limits: { rate_per_address: { per_second: 1, burst: 2 } }\n";
+    let yaml = hosts(&backend, "127.0.0.1") + limits;
+    let gateway = Gateway::configured(&yaml).await;
+    let client = gateway.client();
+    let path = format!("{}1", ACCOUNT.conversations);
+    // Guesses at a credential, which no limit of a credential would count.
+    let ask = async |address: &str, guess: &str| {
+        let headers =
+            [("host", "desk.example"), ("x-forwarded-for", address), ("api_access_token", guess)];
+        client.get(&path, &headers).await
+    };
+    let flood = (0..20).map(|n| {
+        let guess = format!("guess-{n}");
+        let ask = &ask;
+        async move { ask("198.51.100.1", &guess).await }
+    });
+    let answers = futures_util::future::join_all(flood).await;
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
+    assert!(!refused.is_empty() && refused.len() < 20, "{}", refused.len());
+    for answer in refused {
+        ACCOUNT.assert_refusal(answer, 429);
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+    ask("198.51.100.2", "guess").await.expect(401);
+    let counted = gateway.metric("deskbridge_refused_total", &[("reason", "address_rate")]);
+    assert!(counted.await >= 1.0);
+}
+
+#[tokio::test]
 async fn http_2_names_its_host_once() {
     let backend = Backend::start().await;
     let gateway = Gateway::configured(&hosts(&backend, "")).await;

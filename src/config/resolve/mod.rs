@@ -201,7 +201,15 @@ fn limits(top: &mut Section<'_, '_>, server: &mut Server) -> limit::Params {
             *limit = time;
         }
     }
-    let mut rate = block.section("rate");
+    limits.rate = rate(&mut block, "rate");
+    limits.rate_per_address = rate(&mut block, "rate_per_address");
+    block.finish();
+    limits
+}
+
+fn rate(limits: &mut Section<'_, '_>, key: &'static str) -> Option<RateParams> {
+    let mut rate = limits.section(key);
+    let mut found = None;
     if rate.is_written() {
         rate.require("per_second");
         let number = |count: Option<Spot<u64>>| {
@@ -209,12 +217,11 @@ fn limits(top: &mut Section<'_, '_>, server: &mut Server) -> limit::Params {
         };
         let per_second = number(rate.count("per_second", 1));
         let burst = number(rate.count("burst", 1));
-        limits.rate = per_second
+        found = per_second
             .map(|per_second| RateParams { per_second, burst: burst.unwrap_or(per_second) });
     }
     rate.finish();
-    block.finish();
-    limits
+    found
 }
 
 fn telemetry(top: &mut Section<'_, '_>) -> telemetry::Params {

@@ -89,6 +89,7 @@ fn the_production_configuration_loads() {
     let defaults = load(&Input { file: Some(empty), ..Input::default() }).unwrap().to_json();
     let mut written = config.to_json();
     written["limits"]["rate"] = serde_json::Value::Null;
+    written["limits"]["rate_per_address"] = serde_json::Value::Null;
     written["telemetry"]["log"] = "auto".into();
     for block in ["resilience", "cache", "limits", "telemetry"] {
         assert_eq!(written[block], defaults[block], "{block}");
