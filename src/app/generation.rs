@@ -62,7 +62,10 @@ impl Generation {
         let numbers: HashMap<Tenant, u64, _> =
             of_tenants().map(|(tenant, backend)| (tenant, backend.number)).collect();
         let view = cache::View { enabled: config.cache.enabled, backends: numbers };
-        let same_rate = before.filter(|before| before.parts.limit.rate == config.limits.rate);
+        let same_rate = before.filter(|before| {
+            let (was, is) = (&before.parts.limit, &config.limits);
+            was.rate == is.rate && was.rate_per_address == is.rate_per_address
+        });
         let rate = match same_rate {
             Some(before) => before.parts.rate.clone(),
             None => {
