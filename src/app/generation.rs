@@ -15,6 +15,7 @@ use crate::auth::keyring::Keyring;
 use crate::cache;
 use crate::canonical::Tenant;
 use crate::config::{Config, Problems};
+use crate::events;
 use crate::forwarded::Proxies;
 use crate::limit;
 use crate::server;
@@ -34,6 +35,8 @@ pub(super) struct Generation {
     pub(super) config: serde_json::Value,
     pub(super) parts: Parts,
     pub(super) by_tenant: Upstreams,
+    /// Whose events are heard.
+    pub(super) events: Arc<events::Told>,
     backends: Vec<Arc<Backend>>,
     /// For the listener.
     pub(super) server: server::Params,
@@ -98,6 +101,10 @@ impl Generation {
                     values: vec![("public_url".into(), format!("{public_url:?}").into())],
                 }),
             },
+            events: Arc::new(events::Told {
+                tenants: by_tenant.keys().cloned().collect(),
+                key: config.events_key.clone(),
+            }),
             by_tenant: Upstreams::new(by_tenant),
             backends,
             server: config.server.params.clone(),

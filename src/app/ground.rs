@@ -10,6 +10,7 @@ use crate::app::measured;
 use crate::cache::{self, CacheLayer};
 use crate::canonical::Contract;
 use crate::config::{Config, Fixed};
+use crate::events;
 use crate::limit::InFlight;
 use crate::server::Peers;
 use crate::telemetry::Metrics;
@@ -23,6 +24,8 @@ pub(super) struct Ground {
     /// The text of it.
     pub(super) contract_text: String,
     pub(super) cache: CacheLayer,
+    /// Of events about writes made elsewhere.
+    pub(super) heard: events::Counts,
     pub(super) in_flight: InFlight,
     pub(super) fixed: Fixed,
     pub(super) draining: AtomicBool,
@@ -51,6 +54,8 @@ impl Ground {
             &contract,
         );
         measured::cache(&metrics, &cache.stats())?;
+        let heard = events::Counts::default();
+        heard.measure(&metrics)?;
         let peers = Arc::new(Peers::default());
         measured::peers(&metrics, &peers)?;
         Ok(Self {
@@ -58,6 +63,7 @@ impl Ground {
             contract,
             contract_text: draft.contract_text.clone(),
             cache,
+            heard,
             in_flight: InFlight::default(),
             fixed: Fixed::of(config),
             draining: AtomicBool::new(false),

@@ -32,6 +32,7 @@ use crate::admin;
 use crate::config::Config;
 use crate::dialect::catalog::Catalog;
 use crate::dialect::embedded::{Files, Unreadable};
+use crate::events::Events;
 use crate::forwarded::{self, Arrived};
 use crate::server::{self, Drained};
 use crate::stack::{self, Current};
@@ -209,6 +210,10 @@ fn pages(
     let now = || Arc::clone(current);
     let (version, table, config, health, backends) = (now(), now(), now(), now(), now());
     let ground = Arc::clone(ground);
+    let told = now();
+    let (cache, contract) = (ground.cache.clone(), Arc::clone(&ground.contract));
+    let events =
+        Events::new(cache, contract, ground.heard.clone(), move || Arc::clone(&told.load().events));
     admin::Params {
         metrics: Arc::clone(&ground.metrics),
         ready: Box::new(move || health.load().readiness(&ground)),
@@ -216,7 +221,7 @@ fn pages(
         routes: Box::new(move || routes(&table.load().parts.catalog)),
         upstreams: Box::new(move || backends.load().upstreams()),
         config: Box::new(move || config.load().config.clone()),
-        pages: vec![reload::page(reloader, current)],
+        pages: vec![reload::page(reloader, current), events.page()],
     }
 }
 

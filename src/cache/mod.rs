@@ -15,6 +15,7 @@
 //! [`store`] bounds the bytes, [`freshness`] the age. Left out: negative answers,
 //! several replicas.
 
+mod elsewhere;
 mod epochs;
 mod facts;
 mod flight;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tower::{Service, ServiceExt as _};
@@ -266,7 +267,7 @@ where
     let params = request.params.clone();
     // Before the question is sent: whatever moves from here on may be missing in the answer.
     let (epoch, asked) = (shared.epochs.now(), Instant::now());
-    let payload = match inner.oneshot(request).await {
+    let mut payload = match inner.oneshot(request).await {
         Ok(response) => response.payload,
         Err(error) => {
             if Failed::of(&error) == Failed::Refused {
@@ -276,6 +277,10 @@ where
             return Err(error);
         }
     };
+    if let Some(payload) = Arc::get_mut(&mut payload) {
+        // Bytes as they came lie in a larger piece of memory, which they would keep.
+        payload.body = Bytes::copy_from_slice(&payload.body);
+    }
     let question = Question { tenant: &tenant, operation, params: &params, epoch, asked };
     let Some(entry) = entry(shared, &question, &payload) else {
         shared.store.put(key, Held::Alone(asked)).await;

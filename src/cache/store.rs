@@ -2,12 +2,12 @@
 //!
 //! moka evicts and keeps the popular; whether an entry may be given is decided here and in
 //! [`crate::cache::epochs`], by the entry's own age and count. Beside answers stand marks of questions
-//! whose answers cannot be stored, so that nobody waits for those. moka weighs an entry once, when it is put in, while the
-//! renderings of dialects grow on it later: so each is weighed with room for more, and put in again
-//! when it has outgrown that.
+//! whose answers cannot be stored, so that nobody waits for those. moka weighs an entry once, when it
+//! is put in, while the renderings of dialects grow on it later: so each is weighed with room for
+//! more, and put in again as soon as it has outgrown that.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use crate::cache::epochs::{Epoch, Epochs, Word};
 use crate::cache::freshness::{self, Ages};
 use crate::canonical::Payload;
+use crate::canonical::payload::Watcher;
 
 /// What an entry costs beside its bytes: moka's node, its key's, ours.
 const OVERHEAD: usize = 384;
@@ -127,10 +128,48 @@ impl Held {
     }
 }
 
+type Entries = Cache<Arc<[u8]>, Held, foldhash::quality::RandomState>;
+
+/// Puts an entry in again with its present weight when it has outgrown its room. It keeps nothing
+/// alive: what it watches is held by what it changes.
+#[derive(Debug)]
+struct Growth {
+    entries: Weak<Entries>,
+    entry: Weak<Entry>,
+    key: Arc<[u8]>,
+}
+
+impl Watcher for Growth {
+    fn heavier(&self, _: usize) {
+        let (Some(entries), Some(entry)) = (self.entries.upgrade(), self.entry.upgrade()) else {
+            return;
+        };
+        if !entry.outgrown() {
+            return;
+        }
+        let key = Arc::clone(&self.key);
+        let again = async move {
+            let _ = entries
+                .entry(key)
+                .and_compute_with(|known| {
+                    // Unless another is in its place by then.
+                    let same = known.is_some_and(|k| {
+                        k.value().answer().is_some_and(|e| Arc::ptr_eq(e, &entry))
+                    });
+                    std::future::ready(if same { Op::Put(Held::Answer(entry)) } else { Op::Nop })
+                })
+                .await;
+        };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(again);
+        }
+    }
+}
+
 /// Entries by key.
 #[derive(Debug)]
 pub(super) struct Store {
-    entries: Cache<Arc<[u8]>, Held, foldhash::quality::RandomState>,
+    entries: Arc<Entries>,
     largest: u64,
     removed: Arc<[AtomicU64; 4]>,
 }
@@ -189,18 +228,12 @@ impl Store {
                 }
             })
             .build_with_hasher(foldhash::quality::RandomState::default());
-        Self { entries, largest: max_bytes / LARGEST, removed }
+        Self { entries: Arc::new(entries), largest: max_bytes / LARGEST, removed }
     }
 
     /// What is held, without waiting: `None` also in the rare moment when moka would tidy up first.
     pub(super) fn peek(&self, key: &[u8]) -> Option<Held> {
-        let held = self.entries.get(key).now_or_never().flatten()?;
-        if let Some(entry) = held.answer()
-            && entry.outgrown()
-        {
-            self.weigh_again(key.into(), entry);
-        }
-        Some(held)
+        self.entries.get(key).now_or_never().flatten()
     }
 
     /// What is held.
@@ -220,6 +253,11 @@ impl Store {
 
     /// Holds this, unless something about a later question is there.
     pub(super) async fn put(&self, key: Arc<[u8]>, held: Held) {
+        if let Held::Answer(entry) = &held {
+            let (entries, watched) = (Arc::downgrade(&self.entries), Arc::downgrade(entry));
+            let growth = Growth { entries, entry: watched, key: Arc::clone(&key) };
+            entry.payload.watch(Box::new(growth));
+        }
         self.entries
             .entry(key)
             .and_compute_with(|known| {
@@ -240,23 +278,6 @@ impl Store {
             .await;
     }
 
-    /// Puts an entry in again with its present weight, unless another is in its place by then.
-    fn weigh_again(&self, key: Arc<[u8]>, entry: &Arc<Entry>) {
-        let entries = self.entries.clone();
-        let entry = Arc::clone(entry);
-        tokio::spawn(async move {
-            let _ = entries
-                .entry(key)
-                .and_compute_with(|known| {
-                    let same = known.is_some_and(|k| {
-                        k.value().answer().is_some_and(|e| Arc::ptr_eq(e, &entry))
-                    });
-                    std::future::ready(if same { Op::Put(Held::Answer(entry)) } else { Op::Nop })
-                })
-                .await;
-        });
-    }
-
     pub(super) fn bytes(&self) -> u64 {
         self.entries.weighted_size()
     }
@@ -267,6 +288,18 @@ impl Store {
 
     pub(super) fn removed(&self, cause: Removal) -> u64 {
         self.removed.get(cause as usize).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    /// What the entries really take, and how many there are.
+    #[cfg(test)]
+    pub(super) fn really(&self) -> (u64, usize) {
+        let mut all = (0, 0);
+        for (key, held) in self.entries.iter() {
+            let entry = held.answer();
+            let own = entry.map_or(0, |e| e.payload.weight() + size_of_val(&*e.words));
+            all = (all.0 + (key.len() + own + OVERHEAD) as u64, all.1 + 1);
+        }
+        all
     }
 
     /// Lets moka do now what it does every so often.

@@ -37,6 +37,7 @@ pub struct Payload {
     pub no_store: bool,
     renderings: Mutex<Vec<Kept>>,
     rendered_bytes: AtomicUsize,
+    watcher: OnceLock<Box<dyn Watcher>>,
     /// What `auth::visible` needs of the root object, found once: member → its JSON text.
     pub facts: OnceLock<Vec<(Box<str>, Bytes)>>,
 }
@@ -120,8 +121,20 @@ struct Kept {
 impl Kept {
     fn bytes(&self) -> usize {
         let all = self.plain.iter().chain(self.coded.iter().flatten());
-        all.map(|rendering| rendering.body.len()).sum()
+        size_of::<Self>() + all.map(Rendering::bytes).sum::<usize>()
     }
+}
+
+impl Rendering {
+    fn bytes(&self) -> usize {
+        self.body.len() + self.etag.len()
+    }
+}
+
+/// Who keeps an answer, and wants to know when renderings have made it heavier.
+pub trait Watcher: fmt::Debug + Send + Sync {
+    /// It weighs this much now, in bytes.
+    fn heavier(&self, weight: usize);
 }
 
 impl Payload {
@@ -136,6 +149,7 @@ impl Payload {
             no_store: false,
             renderings: Mutex::new(Vec::new()),
             rendered_bytes: AtomicUsize::new(0),
+            watcher: OnceLock::new(),
             facts: OnceLock::new(),
         }
     }
@@ -179,6 +193,7 @@ impl Payload {
                 self.rendered_bytes.fetch_sub(dropped, Ordering::Relaxed);
             }
             all.push(Kept { key, plain: None, coded: [None, None] });
+            self.rendered_bytes.fetch_add(size_of::<Kept>(), Ordering::Relaxed);
         }
         let Some(kept) = all.iter_mut().find(|k| k.key == key) else { return };
         let place = match coding {
@@ -188,9 +203,18 @@ impl Payload {
         if let Some(place) = place
             && place.is_none()
         {
-            self.rendered_bytes.fetch_add(rendering.body.len(), Ordering::Relaxed);
+            self.rendered_bytes.fetch_add(rendering.bytes(), Ordering::Relaxed);
             *place = Some(rendering);
         }
+        drop(all);
+        if let Some(watcher) = self.watcher.get() {
+            watcher.heavier(self.weight());
+        }
+    }
+
+    /// Has somebody told whenever it grows. There is one who keeps it; another is not told.
+    pub fn watch(&self, watcher: Box<dyn Watcher>) {
+        let _ = self.watcher.set(watcher);
     }
 
     /// Bytes held, renderings included.
@@ -216,12 +240,14 @@ mod tests {
     fn compressed_forms_stay_beside_their_rendering_and_go_with_it() {
         let payload = Payload::new(200, Bytes::new(), None);
         let bare = payload.weight();
+        // A validator of three bytes beside each, and what holds it all.
+        let held = size_of::<Kept>();
         payload.keep(key(0), rendering(1000));
         payload.keep_coded(key(0), Coding::Gzip, rendering(100));
         payload.keep_coded(key(0), Coding::Brotli, rendering(80));
         // Whoever made the same at the same time has kept nothing.
         payload.keep_coded(key(0), Coding::Gzip, rendering(100));
-        assert_eq!(payload.weight() - bare, 1180);
+        assert_eq!(payload.weight() - bare, held + 1189);
         // A body that is sent as the backend wrote it has compressed forms only.
         payload.keep_coded(key(1), Coding::Gzip, rendering(50));
         assert!(
@@ -237,6 +263,6 @@ mod tests {
         assert!(
             payload.rendering(key(0)).is_none() && payload.coded(key(0), Coding::Gzip).is_none()
         );
-        assert_eq!(payload.weight() - bare, 50 + 70);
+        assert_eq!(payload.weight() - bare, 8 * held + 53 + 7 * 13);
     }
 }

@@ -78,6 +78,12 @@ pub const KEYS: &[Key] = &[
         "Where operators are listened to: health, metrics, routes, this configuration.",
     ),
     key(
+        "admin.events_secret",
+        SECRET,
+        Words("no event is heard"),
+        "What signs `POST /_deskbridge/events`, at least 16 bytes, or `whsec_` and base64.",
+    ),
+    key(
         "upstreams.NAME.kind",
         "`canonical`, `sandbox`",
         Required,

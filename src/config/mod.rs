@@ -56,6 +56,8 @@ pub struct Config {
     pub server: Server,
     /// Where the admin listener listens (`admin.listen`). Default `127.0.0.1:8081`.
     pub admin_listen: SocketAddr,
+    /// What signs events of writes made elsewhere (`admin.events_secret`); without it none is heard.
+    pub events_key: Option<crate::events::Key>,
     /// The backends.
     pub upstreams: Vec<Upstream>,
     /// `resilience`: what is done about any backend in trouble.

@@ -26,7 +26,10 @@ pub(super) fn json(config: &Config) -> Value {
                 server.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "compression": server.compression,
         },
-        "admin": { "listen": config.admin_listen },
+        "admin": {
+            "listen": config.admin_listen,
+            "events_secret": config.events_key.as_ref().map(|_| REDACTED),
+        },
         "upstreams": config.upstreams.iter().map(upstream).collect::<serde_json::Map<_, _>>(),
         "resilience": {
             "attempts": resilience.attempts,

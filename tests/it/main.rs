@@ -21,6 +21,7 @@ mod conversations; // conversations over `/v1`: opened, changed, listed, found, 
 mod deploy; // what deploy/ ships is what the program reads, and its parts agree
 mod details; // one conversation, as the published documents show it
 mod errors; // what a client may get wrong
+mod events; // word of writes made elsewhere
 mod examples; // the examples beside the embedded mappings
 mod failures; // what the backend may get wrong
 mod faults; // every fault of a backend, every kind of operation, every dialect
@@ -35,6 +36,7 @@ mod manners; // HTTP as it should be, and habits of the dialects
 mod matrix; // every write against every read
 mod messages; // what one dialect writes the others show
 mod metrics; // what operators see, and nothing of what clients send
+mod old; // what is given past its time, and when not
 mod pages; // what pages say is there
 mod paging; // pages of lists, as each kind of client asks for them
 mod people; // contacts over `/v1`: found, made once, made one of two
@@ -46,6 +48,7 @@ mod shutdown; // whoever was let in is answered
 mod stale; // which reads a write takes out of the cache
 mod story; // one conversation from beginning to end through three dialects
 mod tidy; // the architecture: who imports whom, file sizes, words that may not stand in the code
+mod time_only; // what changes without a write bounds how long an answer is kept
 mod tls; // TLS to a backend: who is believed, and what is said otherwise
 mod trust; // a backend that answers about somebody else
 mod two_processes; // a gateway in front of a gateway answers as one

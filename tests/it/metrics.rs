@@ -236,6 +236,10 @@ async fn labels_hold_nothing_that_a_client_sent() {
         &[
             "hit",
             "miss",
+            "heard",
+            "invalid",
+            "applied",
+            "unchanged",
             "collapsed",
             "bypass",
             "error",

@@ -55,6 +55,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("admin", &["dialect", "telemetry"]),
+    ("events", &["admin", "cache", "canonical", "telemetry"]), // what the admin listener tells the cache
 ];
 
 /// Rooms that may import anything.

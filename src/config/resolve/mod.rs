@@ -15,7 +15,8 @@ use jiff::Timestamp;
 
 use crate::config::load::{Input, Layer, Merged};
 use crate::config::raw::{Reading, Section, Spot};
-use crate::config::{Cache, Config, FilesRead, Problems, Server, UpstreamKind};
+use crate::config::{Cache, Config, FilesRead, Problems, Server, UpstreamKind, secret};
+use crate::events;
 use crate::limit::{self, RateParams};
 use crate::server;
 use crate::syntax::{Code, Diagnostic, Diagnostics};
@@ -47,7 +48,7 @@ pub(super) fn resolve(
     let mounts = mounts(&reading, &mut top, &tenants);
     let (credentials, credential_spans) = credentials(&reading, input, &mut top, &tenants);
     let mut server = server(&reading, &mut top);
-    let admin_listen = admin(&reading, &mut top, &server);
+    let (admin_listen, events_key) = admin(&reading, input, &mut top, &server);
     let cache = cache(&mut top);
     let limits = limits(&mut top, &mut server);
     let telemetry = telemetry(&mut top);
@@ -72,6 +73,7 @@ pub(super) fn resolve(
         sandbox_only,
         server,
         admin_listen,
+        events_key,
         upstreams,
         resilience,
         tenants: tenants.into_iter().map(|(_, tenant, upstream)| (tenant, upstream)).collect(),
@@ -143,10 +145,22 @@ fn server(reading: &Reading<'_>, top: &mut Section<'_, '_>) -> Server {
     }
 }
 
-fn admin(reading: &Reading<'_>, top: &mut Section<'_, '_>, server: &Server) -> SocketAddr {
+fn admin(
+    reading: &Reading<'_>,
+    input: &Input,
+    top: &mut Section<'_, '_>,
+    server: &Server,
+) -> (SocketAddr, Option<events::Key>) {
     let mut block = top.section("admin");
     let listen = block.parsed::<SocketAddr>("listen", ADDRESS);
+    let (written, layer) = (block.text("events_secret"), block.layer("events_secret"));
     block.finish();
+    let key = written.and_then(|text| {
+        let secret = secret::read(reading, input, "events_secret", &text, layer)?;
+        let wrong =
+            |why| reading.push(reading.invalid(text.span, format!("`events_secret` {why}")));
+        events::Key::new(&secret).map_err(wrong).ok()
+    });
     if let Some(listen) = &listen
         && listen.value == server.listen
         && listen.value.port() != 0
@@ -154,7 +168,7 @@ fn admin(reading: &Reading<'_>, top: &mut Section<'_, '_>, server: &Server) -> S
         let message = "`admin.listen` is the address that clients use (`server.listen`)";
         reading.push(reading.invalid(listen.span, message));
     }
-    listen.map_or(ADMIN_LISTEN, |listen| listen.value)
+    (listen.map_or(ADMIN_LISTEN, |listen| listen.value), key)
 }
 
 fn cache(top: &mut Section<'_, '_>) -> Cache {

@@ -77,7 +77,8 @@ fn seconds(text: &str) -> u64 {
 #[test]
 fn the_production_configuration_loads() {
     let (config, secrets) = load_with("deskbridge.yaml", SECRETS);
-    assert_eq!(secrets, ["backend-token", "dashboards-token", "order-sync-token"]);
+    let named = ["backend-token", "dashboards-token", "events-signing-secret", "order-sync-token"];
+    assert_eq!(secrets, named);
     config.check_dialects(&Files::embedded().dialects()).unwrap();
 
     // What stands in the file as a default is one, and no key of these blocks is missing there.

@@ -18,6 +18,7 @@ pub(crate) const SECRETS: &[(&str, &str)] = &[
     ("AGENT_TOKEN", "demo-agent"),
     ("BEARER_TOKEN", "demo-bearer"),
     ("OTHER_TOKEN", "other-bearer"),
+    ("EVENTS_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
     ("LIMITED_TOKEN", "demo-limited"),
     ("BOT_TOKEN", "demo-bot"),
     ("PLATFORM_TOKEN", "demo-platform"),
