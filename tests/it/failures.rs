@@ -94,6 +94,12 @@ async fn answers_that_are_failures() {
         body["subject"] = SECRET.into();
         body.to_string()
     };
+    let without = |member: &str| {
+        let mut body = said.conversation.clone();
+        body.as_object_mut().unwrap().remove(member).unwrap();
+        body["subject"] = SECRET.into();
+        body.to_string()
+    };
     let cases: Vec<(&str, u16, &'static str, String, u16)> = vec![
         ("a page", 500, "text/html", html.clone(), 502),
         ("a problem", 500, "application/problem+json", told(500, "internal"), 502),
@@ -128,6 +134,8 @@ async fn answers_that_are_failures() {
             with_secret("/status", json!(SECRET)),
             502,
         ),
+        ("no status", 200, "application/json", without("status"), 502),
+        ("null for a status", 200, "application/json", with_secret("/status", Value::Null), 502),
         (
             "a time that is none",
             200,

@@ -61,7 +61,9 @@ impl Lower<'_, '_> {
         null_with: Option<plan::Ref>,
     ) -> Emit {
         self.guards.push(Vec::new());
+        let trying = std::mem::take(&mut self.trying);
         let members = members(self);
+        self.trying = trying;
         let guard = self.guards.pop().unwrap_or_default();
         let (hollow, needed) = (Hollow::Keep, Vec::new());
         Emit::Object(Box::new(ObjectOp { from, guard, members, null_with, hollow, needed }))
@@ -122,10 +124,12 @@ impl Lower<'_, '_> {
         presence: &Presence,
         env: &Env<'_>,
     ) -> Option<Emit> {
+        let trying = std::mem::replace(&mut self.trying, true);
         let made: Vec<_> = items
             .iter()
             .map(|r| self.alternative(r, env, |s| s.encode_rule(field, r, env).map(|(e, _)| e)))
             .collect();
+        self.trying = trying;
         let mut emits: Vec<_> = made.into_iter().collect::<Option<_>>()?;
         // The last resort writes what a gap of the whole would.
         if let Some(last) = presence.null_as.as_ref().or(presence.default.as_ref()) {
@@ -185,7 +189,7 @@ impl Lower<'_, '_> {
         let emit = self.encode_at(field, &rest, rule, &inner);
         self.passed.pop();
         self.leave();
-        let (when_null, when_absent) = self.encode_gaps(&rule.presence, env.record);
+        let (when_null, when_absent) = self.encode_gaps(&rule.presence, env.record, &c);
         Some(Emit::Each(Box::new(Each {
             list: c.at,
             site: self.site(&c, field, rule.span),
@@ -213,7 +217,7 @@ impl Lower<'_, '_> {
             Op::Value(value) => self.encode_value(field, c, value, rule, env),
             Op::Record(name) => self.encode_record(field, name, c, rule, env),
             Op::Fields(table) => {
-                let env = Env { dollar: Some(c.clone()), table: &table.lines, ..env.clone() };
+                let env = Env { dollar: Some(self.present(c)), table: &table.lines, ..env.clone() };
                 let lines = &table.lines;
                 self.encode_object(field, c, rule, &env, |s, env| s.encode_table(lines, 0, env))
             }
@@ -223,7 +227,7 @@ impl Lower<'_, '_> {
             }
             Op::Each(element) => self.encode_each(field, c, element, rule, env),
             Op::Conditions(name) => {
-                let gaps = self.encode_gaps(&rule.presence, env.record);
+                let gaps = self.encode_gaps(&rule.presence, env.record, c);
                 let ty = c.ty.clone();
                 self.conditions(field, c, name, rule, &ty, gaps, false)
             }
@@ -248,7 +252,7 @@ impl Lower<'_, '_> {
 
     /// The presence of an object that another is made from.
     fn source(&mut self, field: &str, c: &Cursor, rule: &Rule, env: &Env<'_>) -> plan::Source {
-        let (when_null, when_absent) = self.encode_gaps(&rule.presence, env.record);
+        let (when_null, when_absent) = self.encode_gaps(&rule.presence, env.record, c);
         plan::Source { at: c.at, site: self.site(c, field, rule.span), when_null, when_absent }
     }
 
@@ -305,7 +309,7 @@ impl Lower<'_, '_> {
     ) -> Option<Emit> {
         self.stack.push(record.name.0.clone());
         let env = Env {
-            dollar: Some(c.clone()),
+            dollar: Some(self.present(c)),
             names,
             record: Some(record),
             table: &[],
@@ -366,13 +370,24 @@ impl Lower<'_, '_> {
         }
     }
 
-    /// What null and absence give when encoding.
+    /// What null and absence of a place give when encoding. Where the contract promises a value,
+    /// an answer without one is refused: it would be shown as an empty one.
     pub(super) fn encode_gaps(
         &mut self,
         presence: &Presence,
         record: Option<&Record>,
+        c: &Cursor,
     ) -> (Gap, Gap) {
-        let gap = if presence.required {
+        let gap = match c.promised && !self.trying {
+            true => Gap::Broken,
+            false => self.encode_gap(presence, record),
+        };
+        (gap.clone(), gap)
+    }
+
+    /// What a line says of a value that is not there.
+    pub(super) fn encode_gap(&mut self, presence: &Presence, record: Option<&Record>) -> Gap {
+        if presence.required {
             Gap::Refuse
         } else if let Some(node) = &presence.null_as {
             Gap::Const(text::json(node), None)
@@ -381,8 +396,7 @@ impl Lower<'_, '_> {
             Gap::Const(text::json(node), event)
         } else {
             Gap::Null
-        };
-        (gap.clone(), gap)
+        }
     }
 }
 

@@ -147,6 +147,7 @@ impl Lower<'_, '_> {
             ty: Ty::Any,
             whole: true,
             among: Vec::new(),
+            promised: false,
             canonical: false,
             block: 0,
             seat: super::Seat::Root(crate::json::shape::NodeId(0)),

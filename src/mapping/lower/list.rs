@@ -117,10 +117,10 @@ impl Lower<'_, '_> {
         let emit = self.encode_element(field, &item, element, rule, env);
         self.passed.pop();
         self.leave();
-        let (when_null, when_absent) = self.encode_gaps(&rule.presence, env.record);
-        let none = || match &when_null {
+        let (when_null, when_absent) = self.encode_gaps(&rule.presence, env.record, c);
+        let none = match self.encode_gap(&rule.presence, env.record) {
             Gap::Refuse => Gap::Null,
-            gap => gap.clone(),
+            gap => gap,
         };
         Some(Emit::Each(Box::new(Each {
             list: c.at,
@@ -129,8 +129,8 @@ impl Lower<'_, '_> {
             filter: filter?,
             sort_by: sort_by?,
             take: match rule.list.take {
-                Some(TakeText::First) => Some(Take::First(none())),
-                Some(TakeText::Last) => Some(Take::Last(none())),
+                Some(TakeText::First) => Some(Take::First(none)),
+                Some(TakeText::Last) => Some(Take::Last(none)),
                 _ => None,
             },
             reverse: rule.list.reverse,

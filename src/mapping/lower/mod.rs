@@ -28,7 +28,9 @@ use crate::json::place::Hop;
 use crate::json::shape::{Elements, Member, NodeId, Shape};
 use crate::mapping::document::{Line, Record};
 use crate::mapping::library::{Compiled, Library, RootKind, Scope};
-use crate::mapping::plan::{Document, Emit, Guard, Program, Ref, Relation, Site, SiteId, Step};
+use crate::mapping::plan::{
+    Document, Emit, Guard, Program, Ref, Relation, Site, SiteId, Step, Types,
+};
 use crate::mapping::types::Ty;
 use crate::syntax::{Code, Diagnostic, Diagnostics, Span};
 
@@ -55,6 +57,8 @@ pub(crate) struct Cursor {
     pub(super) whole: bool,
     /// Values of a discriminator it is known to have; empty where nothing is known.
     pub(super) among: Vec<Box<str>>,
+    /// The contract promises a value here. Where it may be null, it may as well be left out.
+    pub(super) promised: bool,
     canonical: bool,
     block: usize,
     seat: Seat,
@@ -127,6 +131,8 @@ pub(crate) struct Lower<'l, 'd> {
     stack: Vec<Box<str>>,
     /// Guards met while an object is made, innermost last.
     guards: Vec<Vec<Guard>>,
+    /// An alternative is being made: what is not there leaves its place to the next.
+    trying: bool,
     /// Objects whose guards hold here.
     passed: Vec<Ref>,
     spent: u32,
@@ -162,6 +168,7 @@ impl<'l, 'd> Lower<'l, 'd> {
             given: Vec::new(),
             stack: Vec::new(),
             guards: Vec::new(),
+            trying: false,
             passed: Vec::new(),
             spent: 0,
         };
@@ -177,6 +184,7 @@ impl<'l, 'd> Lower<'l, 'd> {
                 },
                 whole: true,
                 among: Vec::new(),
+                promised: false,
                 canonical: matches!(root.kind, RootKind::Canonical(_)),
                 block: index,
                 seat: Seat::Root(node),
@@ -364,6 +372,7 @@ impl<'l, 'd> Lower<'l, 'd> {
             ty,
             whole: false,
             among: Vec::new(),
+            promised: false,
             canonical: c.canonical,
             block: c.block,
             seat: match index {
@@ -373,6 +382,12 @@ impl<'l, 'd> Lower<'l, 'd> {
             document: c.document,
             pointer,
         }
+    }
+
+    /// A place inside what is made of it: that is made only where the object is there.
+    pub(super) fn present(&self, c: &Cursor) -> Cursor {
+        let object = c.ty.types(self.contract()).has(Types::OBJECT);
+        Cursor { promised: c.promised || object, ..c.clone() }
     }
 
     /// The way to a key of a dialect's object.
@@ -407,6 +422,7 @@ impl<'l, 'd> Lower<'l, 'd> {
             ty: items,
             whole: false,
             among: Vec::new(),
+            promised: false,
             canonical: list.canonical,
             block,
             seat: Seat::Root(of),

@@ -152,7 +152,9 @@ impl Lower<'_, '_> {
                     if let Some(include) = facts.include.filter(|_| c.canonical) {
                         self.includes.insert((usize::from(c.document), include));
                     }
-                    c = self.down(&c, hop, ty);
+                    let there = facts.required && !ty.nullable(self.contract());
+                    let promised = c.promised && there;
+                    c = Cursor { promised, ..self.down(&c, hop, ty) };
                 }
                 Err(lost) => {
                     self.lost(&c.ty, hop, lost, place, before + index, span);

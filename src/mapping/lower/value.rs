@@ -28,7 +28,7 @@ impl<'l> Lower<'l, '_> {
             self.error(Diagnostic::error(Code::UnknownOperator, within.span, message));
             return None;
         }
-        let (mut when_null, mut when_absent) = self.encode_gaps(&rule.presence, env.record);
+        let (mut when_null, mut when_absent) = self.encode_gaps(&rule.presence, env.record, c);
         let mut accept = c.ty.types(self.contract());
         let convert = if let Some((codec, span)) = value.codec {
             if codec == Codec::AliasBelow {

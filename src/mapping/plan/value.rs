@@ -39,6 +39,8 @@ pub enum Gap {
     Const(Box<[u8]>, Option<u16>),
     /// A problem: the value is required.
     Refuse,
+    /// A problem: the contract promises the value.
+    Broken,
 }
 
 /// JSON types, as a set.

@@ -93,6 +93,7 @@ impl<'a> Run<'a> {
                 self.constant(bytes)
             }
             Gap::Refuse => self.fault(site, "required", fault::REQUIRED.into()),
+            Gap::Broken => self.fault(site, "missing", fault::MISSING.into()),
         }
     }
 

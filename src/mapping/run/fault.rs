@@ -121,6 +121,7 @@ impl fmt::Display for Faults {
 impl std::error::Error for Faults {}
 
 pub(super) const REQUIRED: &str = "is required";
+pub(super) const MISSING: &str = "is missing, and the contract promises it";
 
 /// The wording of a value of the wrong type.
 pub(super) fn wrong_type(accepted: Types, token: &str) -> String {

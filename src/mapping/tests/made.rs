@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::canonical::Sight;
 use crate::canonical::contract::Contract;
 use crate::canonical::principal::{Allowed, SightRule};
@@ -75,6 +77,35 @@ fn written(compiled: &Compiled, documents: &[&str]) -> Result<String, Vec<String
     }
 }
 
+/// What the contract promises, with `told` laid over it; elements of lists as well.
+fn whole(template: &str, told: &str) -> String {
+    fn over(template: &Value, told: Value) -> Value {
+        match (template, told) {
+            (Value::Object(template), Value::Object(told)) => {
+                let mut all = template.clone();
+                for (name, value) in told {
+                    let below = template.get(&name).unwrap_or(&Value::Null);
+                    all.insert(name, over(below, value));
+                }
+                all.into()
+            }
+            (Value::Array(template), Value::Array(told)) => {
+                let first = template.first().unwrap_or(&Value::Null);
+                told.into_iter().map(|value| over(first, value)).collect()
+            }
+            (_, told) => told,
+        }
+    }
+    let path = format!("{}/{template}", env!("CARGO_MANIFEST_DIR"));
+    let template = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    over(&template, serde_json::from_str(told).unwrap()).to_string()
+}
+
+/// Everything that can be null is.
+const BARE: &str = "mappings/canonical/examples/conversation.bare.json";
+/// Everything is there.
+const FULL: &str = "mappings/canonical/examples/conversation.full.json";
+
 fn sight() -> Sight {
     let words =
         |words: &[&str]| Allowed::Words(words.iter().map(|w| format!("\"{w}\"").into()).collect());
@@ -107,16 +138,17 @@ fn a_public_thread_holds_what_may_be_seen_and_nothing_else() {
         "messages":[
           {"number":1,"kind":"note","visibility":"internal","body":{"text":"secret"}},
           {"number":2,"kind":"activity","visibility":"public","body":{"text":"moved"}},
-          {"number":4,"kind":"incoming","visibility":"public","conversation_number":7,"body":{"text":"hi"},
+          {"number":4,"kind":"incoming","visibility":"public","conversation_number":7,"in_reply_to_number":null,"body":{"text":"hi"},
            "created_at":"2024-05-11T14:28:49Z","author":{"type":"contact","number":3,"name":"Ada"},
            "blocks":[{"type":"image","attachment_id":"att_9"}],
            "attachments":[{"id":"att_8"},{"id":"att_9","number":9,"file_name":"a.PNG","kind":"image"}]}]}"#;
     let inputs = r#"{"principal":{"contact":"con_1"}}"#;
+    let conversation = &whole(FULL, conversation);
     let json = written(&made, &[inputs, conversation]).unwrap();
     assert!(!json.contains("secret") && !json.contains("moved"), "{json}");
     assert!(
         json.starts_with(
-            r#"{"id":7,"uuid":"u","inbox_id":null,"contact_last_seen_at":0,"status":"resolved""#
+            r#"{"id":7,"uuid":"u","inbox_id":1,"contact_last_seen_at":0,"status":"resolved""#
         ),
         "{json}"
     );
@@ -125,10 +157,40 @@ fn a_public_thread_holds_what_may_be_seen_and_nothing_else() {
         json.contains(r#""extension":"png""#) && json.contains(r#""file_type":"image""#),
         "{json}"
     );
-    assert!(json.contains(r#""phone_number":"+49""#) && json.contains(r#"{"a":1.10}"#), "{json}");
+    assert!(json.contains(r#""phone_number":"+49""#) && json.contains(r#""a":1.1}"#), "{json}");
     // Somebody else's contact is not shown, wherever it is read.
     let json = written(&made, &[r#"{"principal":{"contact":"con_2"}}"#, conversation]).unwrap();
     assert!(json.contains(r#""sender":null"#) && json.contains(r#""contact":null"#), "{json}");
+}
+
+#[test]
+fn what_the_contract_promises_and_a_backend_leaves_out_is_no_empty_value() {
+    let mut s = Shipped::new("account");
+    let spec = s.spec("{ record: conversation }");
+    let scope = scope(&[("", s.schema("Conversation"))]);
+    let made = s.good(|l, d| l.encode(&spec, &scope, None, d));
+    let with = |pointer: &str, member: Option<Value>| {
+        let mut body: Value = serde_json::from_str(&whole(FULL, "{}")).unwrap();
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        let parent = body.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+        match member {
+            Some(member) => parent.insert(name.into(), member),
+            None => parent.remove(name),
+        };
+        written(&made, &["{}", &body.to_string()])
+    };
+    for pointer in ["/status", "/custom_attributes"] {
+        for member in [None, Some(Value::Null)] {
+            let faults = with(pointer, member).unwrap_err();
+            let fault = format!("{pointer} is missing, and the contract promises it");
+            assert!(faults.iter().any(|f| f.ends_with(&fault)), "{pointer}: {faults:?}");
+        }
+    }
+    // What may be null may be left out, and so may what is embedded in it.
+    for pointer in ["/number", "/contact/email", "/assignee", "/contact"] {
+        assert_eq!(with(pointer, None), with(pointer, Some(Value::Null)), "{pointer}");
+        with(pointer, None).unwrap();
+    }
 }
 
 #[test]
@@ -194,21 +256,21 @@ fn a_relation_gives_the_raw_word_back_while_it_still_reads_the_same() {
     let scope = scope(&[("", s.schema("Conversation"))]);
     let made = s.good(|l, d| l.encode(&spec, &scope, None, d));
     let status = |json: &str| {
-        let all = written(&made, &["{}", json]).unwrap();
+        let all = written(&made, &["{}", &whole(BARE, json)]).unwrap();
         let from = all.find("\"status\":").unwrap();
         all[from..].split(",\"agent\"").next().unwrap().to_owned()
     };
     let raw = r#""status_raw":{"system":"third-party","value":"to-do"}"#;
     assert_eq!(
-        status(&format!(r#"{{"status":"open","assignee_id":"agt_1",{raw}}}"#)),
+        status(&format!(r#"{{"status":"open","snooze":null,"assignee_id":"agt_1",{raw}}}"#)),
         r#""status":"to-do","snooze_until":null"#
     );
     assert_eq!(
-        status(r#"{"status":"open","assignee_id":"agt_1"}"#),
+        status(r#"{"status":"open","snooze":null,"assignee_id":"agt_1"}"#),
         r#""status":"in-progress","snooze_until":null"#
     );
     assert_eq!(
-        status(&format!(r#"{{"status":"resolved",{raw}}}"#)),
+        status(&format!(r#"{{"status":"resolved","snooze":null,{raw}}}"#)),
         r#""status":"done","snooze_until":null"#
     );
     assert_eq!(
@@ -218,7 +280,7 @@ fn a_relation_gives_the_raw_word_back_while_it_still_reads_the_same() {
     // Somebody else's word means nothing here.
     let foreign = r#""status_raw":{"system":"other","value":"to-do"}"#;
     assert_eq!(
-        status(&format!(r#"{{"status":"open","assignee_id":"a",{foreign}}}"#)),
+        status(&format!(r#"{{"status":"open","snooze":null,"assignee_id":"a",{foreign}}}"#)),
         r#""status":"in-progress","snooze_until":null"#
     );
 }

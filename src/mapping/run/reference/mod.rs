@@ -170,6 +170,7 @@ impl<'t> Slow<'t> {
                 Some(owned(bytes))
             }
             Gap::Refuse => self.fault(site, "required", fault::REQUIRED.into()),
+            Gap::Broken => self.fault(site, "missing", fault::MISSING.into()),
         }
     }
 
