@@ -20,7 +20,7 @@ use run::{Ran, Size};
 use speak::Lives;
 
 /// How long a request may wait for another's flight, and how long a stale answer may be given.
-const PROMISE: Promise = Promise { flight: 10_000_000, stale: 600 };
+const PROMISE: Promise = Promise { flight: 10_000_000, stale: 300 };
 
 #[expect(clippy::disallowed_methods, reason = "a test has no configuration to read it from")]
 fn number(name: &str) -> Option<u64> {

@@ -129,7 +129,9 @@ impl Claim {
         let members: Vec<&str> = members.collect();
         let ttl = members.iter().find_map(|m| m.strip_prefix("ttl=")).map(str::parse::<i64>);
         match ttl {
-            Some(Ok(left)) if members.contains(&"hit") => Self::Stored { left, of },
+            Some(Ok(left)) if members.iter().any(|m| matches!(*m, "hit" | "fwd=stale")) => {
+                Self::Stored { left, of }
+            }
             _ if members.contains(&"collapsed") => Self::Collapsed,
             _ if members.iter().any(|m| m.starts_with("fwd=")) => Self::Asked,
             _ => Self::Silent,
@@ -179,7 +181,7 @@ fn what_cache_status_says_is_read() {
     let read = |header: &str| Claim::read(header, 15);
     assert_eq!(read("deskbridge; hit; ttl=12"), Claim::Stored { left: 12, of: 15 });
     assert_eq!(
-        read("deskbridge; hit; ttl=-3; detail=stale-if-error"),
+        read("deskbridge; fwd=stale; fwd-status=503; ttl=-3; detail=unavailable"),
         Claim::Stored { left: -3, of: 15 }
     );
     assert_eq!(read("deskbridge; fwd=uri-miss; stored"), Claim::Asked);

@@ -171,7 +171,10 @@ pub(super) async fn run(size: &Size) -> Ran {
     let backend = Shipped::start(&["--config", &file]).await;
     let proxy = Faulty::seeded(backend.address, size.seed).await;
     let mappings = size.lives.map(overlay);
-    let mut yaml = in_front_of(&proxy.address.to_string(), quiet);
+    // It gives up soon and comes back soon, so that there is time for everything.
+    let soon = "resilience:\n  attempt_timeout: 300ms\n  backoff: { min: 5ms, max: 50ms }\n  \
+                breaker: { window: 2s, open_for: 200ms }\n";
+    let mut yaml = in_front_of(&proxy.address.to_string(), &format!("{quiet}{soon}"));
     let timeout = format!(", timeout: {}ms }}\ntenants:", TIMEOUT.as_millis());
     yaml = yaml.replacen(" }\ntenants:", &timeout, 1);
     assert!(yaml.contains(&timeout));
