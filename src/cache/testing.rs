@@ -28,6 +28,7 @@ pub(super) fn operation(name: &str, method: &str) -> Operation {
         public: false,
         safe: method == "GET",
         cache: CacheFacts::default(),
+        continued: None,
     }
 }
 

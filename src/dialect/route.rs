@@ -192,6 +192,8 @@ pub struct Call {
     pub take: Option<Program>,
     /// Its pages are asked for one after the other and joined.
     pub walk: Option<Walk>,
+    /// It asks for all of a list that its answer embeds: where that is cut off, it goes on.
+    pub whole: bool,
 }
 
 /// A walk over all pages of a list.

@@ -24,6 +24,7 @@ use crate::telemetry::record::Record;
 use super::pages;
 use super::problems;
 use super::scratch::translate;
+use super::whole;
 
 /// The fact that says to which account a principal belongs.
 const ACCOUNT: &str = "account";
@@ -190,6 +191,17 @@ pub async fn ask<S: Canonical>(
     let asked = match call.walk {
         // Boxed: hardly a call walks.
         Some(walk) => Box::pin(pages::all(walk, request, canonical)).await,
+        None if call.whole => {
+            let contract = &job.catalog.contract;
+            let asked = canonical.clone().oneshot(request.clone()).await;
+            match (asked, &contract.get(call.operation).continued) {
+                // Boxed: hardly a conversation is so long.
+                (Ok(answer), Some(plan)) if whole::may_go_on(plan, &answer) => {
+                    Box::pin(whole::go_on(plan, contract, request, answer, canonical)).await
+                }
+                (asked, _) => asked,
+            }
+        }
         None => canonical.clone().oneshot(request).await,
     };
     asked.map_err(|error| match route {

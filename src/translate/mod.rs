@@ -30,6 +30,7 @@ pub mod render;
 pub mod rescue;
 pub mod scratch;
 pub mod twin;
+mod whole;
 
 use std::time::Duration;
 

@@ -17,7 +17,7 @@ use crate::json::{text, walk};
 use super::calls::Canonical;
 
 /// Most bytes of a joined list: no single answer may be longer.
-const MOST_BYTES: usize = 16 << 20;
+pub(super) const MOST_BYTES: usize = 16 << 20;
 
 /// Asks for the first page and for those after it.
 ///
@@ -63,13 +63,13 @@ fn after(params: &Params, position: u8, cursor: &str) -> Option<Params> {
 }
 
 /// The text of an answer. What a backend sends is believed only once it was read.
-fn read(page: &Response) -> Result<&str, Error> {
+pub(super) fn read(page: &Response) -> Result<&str, Error> {
     scan::validate(&page.payload.body, Limits::default()).map_err(|error| {
         Error::from(ProblemCode::UpstreamInvalid).within(format!("a page is no JSON: {error:?}"))
     })
 }
 
-fn member<'t>(object: &'t str, name: &str) -> Option<&'t str> {
+pub(super) fn member<'t>(object: &'t str, name: &str) -> Option<&'t str> {
     let mut members = walk::members(object).filter(|(key, _)| text::eq(key, name));
     members.next().map(|(_, value)| value)
 }

@@ -53,3 +53,4 @@ mod tls; // TLS to a backend: who is believed, and what is said otherwise
 mod trust; // a backend that answers about somebody else
 mod two_processes; // a gateway in front of a gateway answers as one
 mod walks; // a client for each dialect, over every route
+mod whole; // conversations longer than the contract embeds

@@ -79,7 +79,12 @@ fn read(sources: &Sources, document: &Node, diagnostics: &mut Diagnostics) -> Op
         digest: hex(&Sha256::digest(sources.text(document.span.source))),
     };
     super::cache::check(&contract, &operations, diagnostics);
-    contract.operations = operations.into_iter().map(|o| o.operation).collect();
+    let continued = super::continued::settle(&contract, &operations, diagnostics);
+    contract.operations = operations
+        .into_iter()
+        .zip(continued)
+        .map(|(read, continued)| super::Operation { continued, ..read.operation })
+        .collect();
     Some(contract)
 }
 

@@ -6,6 +6,7 @@
 //! effect. Left out: what only documentation tools read.
 
 mod cache;
+mod continued;
 mod find;
 mod listed;
 mod load;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use super::OperationId;
 
+pub use continued::{Continued, Source};
 pub(crate) use load::{Reader, Style, skip_documentation};
 
 /// The loaded contract: operations, schemas, cache facts. Immutable.
@@ -66,6 +68,8 @@ pub struct Operation {
     pub safe: bool,
     /// `x-cache`.
     pub cache: CacheFacts,
+    /// `x-continued` of one of its parameters: how a list that is cut off in its answer goes on.
+    pub continued: Option<Continued>,
 }
 
 /// One parameter.

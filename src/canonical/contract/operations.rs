@@ -1,6 +1,7 @@
 //! Paths and operations.
 
 use super::cache::{self, Written, WrittenTag, WrittenUntil};
+use super::continued;
 use super::load::{Reader, skip_documentation};
 use super::{Kind, Location, Operation, Parameter, RequestBody, SchemaId};
 use crate::syntax::yaml::Entry;
@@ -15,6 +16,8 @@ pub(super) struct Read {
     pub(super) tags: Vec<WrittenTag>,
     pub(super) until: Vec<WrittenUntil>,
     pub(super) non_empty: Option<Span>,
+    /// The parameter that says how much of a list is embedded, and how that goes on.
+    pub(super) continued: Option<(u8, continued::Written)>,
 }
 
 impl<'n> Reader<'n, '_> {
@@ -72,7 +75,7 @@ impl<'n> Reader<'n, '_> {
         let x_cache = fields.required("x-cache");
         fields.finish();
 
-        let parameters = self.parameters(shared.iter().chain(parameters), path);
+        let (parameters, continued) = self.parameters(shared.iter().chain(parameters), path);
         let body = body.and_then(|node| self.request_body(node));
         let (status, answer, binary) =
             responses.map_or((0, None, false), |node| self.responses(node));
@@ -92,19 +95,25 @@ impl<'n> Reader<'n, '_> {
             public: security.is_some_and(<[Node]>::is_empty),
             safe,
             cache: facts,
+            continued: None,
         };
-        Some(Read { operation, tags, until, non_empty })
+        Some(Read { operation, tags, until, non_empty, continued })
     }
 
     fn parameters(
         &mut self,
         nodes: impl Iterator<Item = &'n Node>,
         path: &Entry,
-    ) -> Vec<Parameter> {
+    ) -> (Vec<Parameter>, Option<(u8, continued::Written)>) {
         let mut all: Vec<Parameter> = Vec::new();
+        let mut continued = None;
         for node in nodes {
             let Some(target) = self.follow(node, "parameters") else { continue };
             let Some(parameter) = self.parameter(target) else { continue };
+            let goes_on = target.get("x-continued");
+            if let Some(written) = goes_on.and_then(|n| continued::read(n, self.diagnostics)) {
+                continued = u8::try_from(all.len()).ok().map(|position| (position, written));
+            }
             if all.iter().any(|p| p.name == parameter.name) {
                 let message = format!("two parameters are named `{}`", parameter.name);
                 self.error(Code::Contract, node, message);
@@ -132,7 +141,7 @@ impl<'n> Reader<'n, '_> {
             let message = "an operation has at most 255 parameters";
             self.diagnostics.push(Diagnostic::error(Code::Contract, path.key_span, message));
         }
-        all
+        (all, continued)
     }
 
     fn parameter(&mut self, node: &'n Node) -> Option<Parameter> {
@@ -150,6 +159,8 @@ impl<'n> Reader<'n, '_> {
         fields.word("style", &["form", "simple"]);
         let explode = fields.boolean("explode").unwrap_or(true);
         let written = fields.required("schema");
+        // Read where the operation is known.
+        fields.get("x-continued");
         fields.finish();
         let written = written?;
         if location == Location::Path && !required {

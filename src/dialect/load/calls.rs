@@ -4,7 +4,7 @@ use crate::canonical::contract::{Location, Operation};
 use crate::canonical::{Contract, OperationId};
 use crate::mapping::{Compiled, PAGED, Root, RootKind, Scope};
 use crate::syntax::yaml::Entry;
-use crate::syntax::{Code, Diagnostic, Diagnostics, Fields, Node, Span, closest};
+use crate::syntax::{Code, Diagnostic, Diagnostics, Fields, Node, Span, Value, closest};
 
 use super::widen::{INCLUDE, in_order, includable};
 use super::{Context, yaml};
@@ -32,6 +32,20 @@ pub(super) struct Written<'n> {
     pub(super) given: Vec<(usize, Node)>,
     /// What is read of its answer only when it is asked for.
     pub(super) includes: Vec<Box<str>>,
+}
+
+impl Written<'_> {
+    /// Whether it asks for all of a list that is embedded.
+    pub(super) fn is_whole(&self, operation: &Operation) -> bool {
+        let Some(continued) = &operation.continued else { return false };
+        let asked = operation.parameters.get(usize::from(continued.asked));
+        let line = asked.and_then(|p| self.query.iter().find(|entry| *entry.key == *p.name));
+        line.is_some_and(|entry| match &entry.value.value {
+            Value::Integer(number) => number.to_string() == *continued.all,
+            Value::Text(text) => **text == *continued.all,
+            _ => false,
+        })
+    }
 }
 
 /// A part of a call, with where its names may stand.

@@ -239,6 +239,7 @@ fn resolve(
                 again: None,
                 take: take.flatten(),
                 walk: None,
+                whole: false,
             });
         }
     }

@@ -70,6 +70,7 @@ pub(super) fn routes(
                     again: None,
                     take: None,
                     walk: None,
+                    whole: false,
                 }],
                 replies: vec![make.reply()],
                 inputs: inputs(operation),

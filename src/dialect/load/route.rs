@@ -203,6 +203,7 @@ fn call(
         again,
         take: None,
         walk,
+        whole: call.is_whole(operation),
     })
 }
 

@@ -13,6 +13,9 @@ use crate::support::desk::{AGENT, BEARER, NONE};
 /// Longer than the gateway lets anybody wait.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Who is told that nobody is there waits so long before the next question.
+const PAUSE: Duration = Duration::from_millis(25);
+
 /// A conversation as all of them find it.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
@@ -136,10 +139,13 @@ impl Talker {
         if !body.is_empty() {
             headers.push(("content-type", "application/json"));
         }
-        tokio::time::timeout(patience, self.client.try_send(method, path, &headers, body))
-            .await
-            .ok()
-            .flatten()
+        let answer = self.client.try_send(method, path, &headers, body);
+        let answer = tokio::time::timeout(patience, answer).await.ok().flatten();
+        if answer.as_ref().is_some_and(|a| a.status == StatusCode::SERVICE_UNAVAILABLE) {
+            // As clients should: else the run is one of asking a breaker that is open.
+            tokio::time::sleep(PAUSE).await;
+        }
+        answer
     }
 
     /// Writes a message; leaves after `patience` without waiting for an answer.
