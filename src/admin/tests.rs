@@ -57,7 +57,7 @@ async fn every_page_of_the_index_is_there() {
     assert_eq!(index.headers()["content-type"], "text/html; charset=utf-8");
     let links: Vec<&str> =
         html.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
-    assert_eq!(links.len(), 9);
+    assert_eq!(links.len(), 10);
     assert!(html.contains("<li>POST /echo: says it again</li>"), "{html}");
     for link in links {
         let (page, body) = ask(&admin, "GET", link).await;
