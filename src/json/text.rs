@@ -25,7 +25,10 @@ pub enum Kind {
     Object,
 }
 
-/// The kind of a token.
+/// Longest whole number: 20 digits hold whatever has 64 bits.
+const LONGEST_INTEGER: usize = 20;
+
+/// The kind of a token. A number of more digits than anybody can hold is no whole number.
 #[must_use]
 #[inline]
 pub fn kind(token: &str) -> Kind {
@@ -37,6 +40,7 @@ pub fn kind(token: &str) -> Kind {
         Some(b'-' | b'0'..=b'9') if token.bytes().any(|b| matches!(b, b'.' | b'e' | b'E')) => {
             Kind::Number
         }
+        Some(b'-' | b'0'..=b'9') if token.len() > LONGEST_INTEGER => Kind::Number,
         Some(b'-' | b'0'..=b'9') => Kind::Integer,
         _ => Kind::Null,
     }

@@ -226,6 +226,10 @@ fn json(status: u16, answer: &Answer) -> Result<Payload, Error> {
     }
     let document = scan::validate(&answer.body, scan::Limits::default())
         .map_err(|e| invalid("a body that is not acceptable JSON").because(e))?;
+    // Whatever the contract answers with is one.
+    if !document.trim_start().starts_with('{') {
+        return Err(invalid("a body that is no object"));
+    }
     Ok(Payload::new(status, answer.body.clone(), revision(document)))
 }
 

@@ -357,7 +357,7 @@ async fn a_call_takes_no_longer_than_its_time() {
 
 #[tokio::test]
 async fn an_answer_has_a_bound_announced_or_not() {
-    let long = format!("\"{}\"", "x".repeat(2_000));
+    let long = format!("{{\"x\":\"{}\"}}", "x".repeat(1_994));
     let announced = answer("200 OK", JSON, &long);
     let chunked = Script::Write(format!(
         "HTTP/1.1 200 OK\r\n{JSON}\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{long}\r\n0\r\n\r\n",

@@ -52,5 +52,6 @@ mod time_only; // what changes without a write bounds how long an answer is kept
 mod tls; // TLS to a backend: who is believed, and what is said otherwise
 mod trust; // a backend that answers about somebody else
 mod two_processes; // a gateway in front of a gateway answers as one
+mod untrusted; // answers that are not what the contract says, place by place
 mod walks; // a client for each dialect, over every route
 mod whole; // conversations longer than the contract embeds

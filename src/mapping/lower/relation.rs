@@ -109,7 +109,10 @@ impl Lower<'_, '_> {
                 at: c.at,
                 site,
                 convert: self.copied_as(relation, index, &c.ty)?,
-                accept: Types::ANY,
+                accept: match c.ty.types(self.contract()) {
+                    types if types == Types::default() => Types::ANY,
+                    types => types,
+                },
                 also_null: Vec::new(),
                 missing: Some(b"null".as_slice().into()),
             });

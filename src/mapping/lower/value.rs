@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use crate::canonical::contract::Kind;
 use crate::json::place::Hop;
 use crate::mapping::document::codecs;
 use crate::mapping::document::{
@@ -81,6 +82,9 @@ impl<'l> Lower<'l, '_> {
         if accept == Types::default() {
             accept = Types::ANY;
         }
+        if matches!(convert, Convert::Copy) && accept == Types::LIST && self.of_texts(&c.ty) {
+            accept = Types::TEXTS;
+        }
         Some(Emit::Value(Box::new(ValueOp {
             from: vec![c.at],
             site: self.site(c, field, rule.span),
@@ -92,6 +96,14 @@ impl<'l> Lower<'l, '_> {
             when_absent,
             check: None,
         })))
+    }
+
+    /// Whether a list of the contract holds texts and nothing else.
+    fn of_texts(&self, ty: &Ty) -> bool {
+        let kind = ty.schema().map(|id| &self.contract().schema(id).kind);
+        let Some(Kind::List { items, .. }) = kind else { return false };
+        let items = self.contract().schema(*items);
+        matches!(items.kind, Kind::String(_)) && !items.nullable
     }
 
     /// A value of the dialect becomes a canonical one. `also` are further keys of the same place.

@@ -58,6 +58,8 @@ impl Types {
     pub const STRING: Self = Self(8);
     /// A list.
     pub const LIST: Self = Self(16);
+    /// A list whose elements are text: a copy of it holds nothing else.
+    pub const TEXTS: Self = Self(16 | 64);
     /// An object.
     pub const OBJECT: Self = Self(32);
     /// Anything but null; null is a matter of presence.

@@ -131,10 +131,13 @@ pub(super) fn wrong_type(accepted: Types, token: &str) -> String {
         (Types::NUMBER, "a number"),
         (Types::INTEGER, "a whole number"),
         (Types::BOOLEAN, "true or false"),
+        (Types::TEXTS, "a list of texts"),
         (Types::LIST, "a list"),
         (Types::OBJECT, "an object"),
     ] {
-        if accepted.has(types) && !(types == Types::INTEGER && accepted.has(Types::NUMBER)) {
+        let told = (types == Types::INTEGER && accepted.has(Types::NUMBER))
+            || (types == Types::LIST && accepted == Types::TEXTS);
+        if accepted.has(types) && !told {
             words.push(word);
         }
     }
@@ -144,6 +147,7 @@ pub(super) fn wrong_type(accepted: Types, token: &str) -> String {
         Kind::Integer => "a whole number",
         Kind::Number => "a number",
         Kind::String => "text",
+        Kind::List if accepted == Types::TEXTS => "one of something else",
         Kind::List => "a list",
         Kind::Object => "an object",
     };

@@ -5,7 +5,7 @@ use super::test::{is, one_of};
 use super::{Run, Wrote, fault};
 use crate::canonical::contract::SchemaId;
 use crate::canonical::validate::validate;
-use crate::json::{text, write};
+use crate::json::{text, walk, write};
 use crate::mapping::plan::{Convert, EnumOp, SiteId, Types, ValueOp};
 
 impl<'a> Run<'a> {
@@ -159,7 +159,11 @@ impl<'a> Run<'a> {
 /// Whether a token's type is in a set.
 #[inline]
 pub(super) fn accepted(accept: Types, token: &str) -> bool {
-    accept == Types::ANY || fault::type_of(token) & accept.0 != 0
+    let fits = accept == Types::ANY || fault::type_of(token) & accept.0 != 0;
+    if accept != Types::TEXTS {
+        return fits;
+    }
+    fits && walk::elements(token).all(|element| text::kind(element) == text::Kind::String)
 }
 
 /// In a lenient program: the inside of a text that spells a number or a truth value where one is

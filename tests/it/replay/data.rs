@@ -49,8 +49,7 @@ impl Data {
         self.instead.iter().fold(text.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours))
     }
 
-    /// The requests of a dialect's examples as the sandbox gets them, reads and changes before what
-    /// takes away, and how many examples there are.
+    /// The requests of a dialect's examples as the sandbox gets them.
     pub(super) fn requests(&self, dialect: &str, catalog: &Catalog) -> Vec<Asked> {
         let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
         let files = Files::embedded();
@@ -69,7 +68,6 @@ impl Data {
                 value.clone_from(secret);
             }
         }
-        all.sort_by_key(|asked| asked.method == "DELETE");
         all
     }
 }

@@ -443,13 +443,18 @@ fn takes(accept: Types, tree: &Tree<'_>) -> bool {
     let types = match &tree.is {
         Is::Null => return accept == Types::ANY,
         Is::Boolean => Types::BOOLEAN,
-        Is::Number if tree.raw.contains(['.', 'e', 'E']) => Types(4),
+        Is::Number if tree.raw.contains(['.', 'e', 'E']) || tree.raw.len() > 20 => Types(4),
         Is::Number => Types::INTEGER,
         Is::Text(_) => Types::STRING,
+        Is::List(all) if all.iter().all(|one| matches!(one.is, Is::Text(_))) => Types::TEXTS,
         Is::List(_) => Types::LIST,
         Is::Object(_) => Types::OBJECT,
     };
-    accept.has(types)
+    if accept == Types::TEXTS {
+        return types == Types::TEXTS;
+    }
+    // A list of texts is a list, too.
+    accept.has(types) || (types == Types::TEXTS && accept.has(Types::LIST))
 }
 
 fn holds(test: &Test, value: Option<&Tree<'_>>) -> bool {
