@@ -401,7 +401,11 @@ async fn a_cache_that_is_switched_off_keeps_nothing_and_says_so() {
 
 #[tokio::test]
 async fn a_failure_is_not_kept() {
-    let (backend, _gateway, client) = set_up().await;
+    let backend = Backend::start().await;
+    desk::serve(&backend);
+    let once = in_front_of(&backend.address.to_string(), "resilience: { attempts: 1 }");
+    let gateway = Gateway::configured(&once).await;
+    let client = gateway.client();
     backend.tell(Method::GET, CANONICAL, 503, crate::support::backend::problem(503, "unavailable"));
     for (dialect, path, credential) in READS {
         let answer = client.get(path, credential).await;

@@ -423,7 +423,7 @@ async fn only_kinds_of_bodies_that_a_dialect_speaks_are_read() {
                     .await;
             dialect.assert_refusal(&answer, 415);
         }
-        for coding in ["gzip", "br", "zstd", "gzip, identity"] {
+        for coding in ["br", "zstd", "gzip, gzip"] {
             let headers = [JSON, ("content-encoding", coding)];
             let answer = send(&client, dialect, (Method::POST, MESSAGES), &headers, "{}").await;
             dialect.assert_refusal(&answer, 415);

@@ -203,16 +203,21 @@ impl Told {
             "outcome",
             samples,
         )?;
-        let (number, since) = (Arc::clone(current), Arc::clone(current));
+        // A generation holds the metrics: held by them in turn, it would outlive the gateway, and
+        // the sandbox's file would never be closed.
+        let (number, since) = (Arc::downgrade(current), Arc::downgrade(current));
         metrics.register_gauge(
             "deskbridge_config_generation",
             "1 since the start, one more with each configuration that was put in place.",
-            move || as_number(number.load().number),
+            move || number.upgrade().map_or(0.0, |current| as_number(current.load().number)),
         )?;
         metrics.register_gauge(
             "deskbridge_config_applied_timestamp_seconds",
             "When the configuration that is served was put in place.",
-            move || since.load().since.as_duration().as_secs_f64(),
+            move || {
+                let applied = |current: Arc<ArcSwap<Generation>>| current.load().since;
+                since.upgrade().map(applied).unwrap_or_default().as_duration().as_secs_f64()
+            },
         )
     }
 }
