@@ -15,6 +15,7 @@ mod records;
 mod relation;
 mod roots;
 mod sight;
+mod table;
 mod target;
 mod union;
 mod value;
