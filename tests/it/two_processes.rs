@@ -24,6 +24,8 @@ async fn two() -> Hops {
     // Addresses in answers begin alike, whichever process writes them.
     let (folder, file) = configuration(&sandbox());
     let backend = Shipped::start(&["--config", &file]).await;
+    // A file of its own: the backend reads its own again when that changes.
+    let file = folder.path().join("gateway.yaml").display().to_string();
     std::fs::write(&file, in_front_of(&backend)).unwrap();
     let gateway = Shipped::start(&["--config", &file]).await;
     Hops { backend, gateway, _folder: folder }

@@ -96,6 +96,8 @@ impl Pair {
         let (folder, file) = configuration(&sandbox(&data));
         let one = Shipped::start(&["--config", &file]).await;
         let backend = Shipped::start(&["--config", &file]).await;
+        // A file of its own: the others read theirs again when that changes.
+        let file = folder.path().join("gateway.yaml").display().to_string();
         std::fs::write(&file, before(backend.address, &data)).unwrap();
         let two = Shipped::start(&["--config", &file]).await;
         let (clients, admins) = ((one.client(), two.client()), [one.admin(), two.admin()]);
