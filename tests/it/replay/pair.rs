@@ -183,7 +183,11 @@ fn shown(answer: &Answer, data: &Data) -> String {
         .iter()
         .filter(|(name, _)| !data.headers.contains_key(name.as_str()))
         .map(|(name, value)| {
-            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            let mut value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            if answer.status.as_u16() >= 400 {
+                let words = data.of_refusals.get(name.as_str()).into_iter().flatten();
+                value = words.fold(value, |value, (word, _why)| value.replace(word, ""));
+            }
             format!("{name}: {}", masked(name.as_str(), value, data))
         })
         .collect();
