@@ -140,7 +140,10 @@ impl Look {
             "an answer is not the caller's to see"
         );
         match unlike(&self.contract, self.operation, &payload.body) {
-            Some(why) => Error::from(ProblemCode::UpstreamInvalid).within(why),
+            Some(why) => {
+                payload.doubt();
+                Error::from(ProblemCode::UpstreamInvalid).within(why)
+            }
             None if operation.safe => Problem::new(ProblemCode::NotFound).into(),
             None => Error::from(ProblemCode::UpstreamInvalid)
                 .within("a write was answered with what is not the caller's"),

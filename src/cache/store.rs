@@ -78,7 +78,7 @@ impl Entry {
     /// So long it may still be given; `None` when it may not.
     pub(super) fn fresh(&self, epochs: &Epochs, now: Instant) -> Option<Duration> {
         let left = freshness::left(self.asked, self.ages.fresh, now)?;
-        (!epochs.moved(&self.words, self.epoch)).then_some(left)
+        self.holds(epochs).then_some(left)
     }
 
     /// So long its time has been over, where it may be given while the backend is being asked.
@@ -94,7 +94,12 @@ impl Entry {
     /// A write of ours leaves nothing of it, however the backend does.
     fn stale(&self, most: Duration, epochs: &Epochs, now: Instant) -> Option<Duration> {
         let over = freshness::over(self.asked, self.ages.fresh, most, now)?;
-        (!epochs.moved(&self.words, self.epoch)).then_some(over)
+        self.holds(epochs).then_some(over)
+    }
+
+    /// Whether no write has moved what it shows, and nobody found that it cannot be read.
+    fn holds(&self, epochs: &Epochs) -> bool {
+        !self.payload.is_doubted() && !epochs.moved(&self.words, self.epoch)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -37,6 +37,7 @@ pub struct Payload {
     pub no_store: bool,
     renderings: Mutex<Vec<Kept>>,
     rendered_bytes: AtomicUsize,
+    doubted: AtomicBool,
     watcher: OnceLock<Box<dyn Watcher>>,
     /// What `auth::visible` needs of the root object, found once: member → its JSON text.
     pub facts: OnceLock<Vec<(Box<str>, Bytes)>>,
@@ -149,6 +150,7 @@ impl Payload {
             no_store: false,
             renderings: Mutex::new(Vec::new()),
             rendered_bytes: AtomicUsize::new(0),
+            doubted: AtomicBool::new(false),
             watcher: OnceLock::new(),
             facts: OnceLock::new(),
         }
@@ -158,6 +160,18 @@ impl Payload {
     #[must_use]
     pub fn binary(status: u16, body: Bytes, media: Box<str>) -> Self {
         Self { media: Some(media), ..Self::new(status, body, None) }
+    }
+
+    /// Somebody found that it is not what the contract says: it is given to nobody else, for the
+    /// backend may have mended it by then.
+    pub fn doubt(&self) {
+        self.doubted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody found that it is not what the contract says.
+    #[must_use]
+    pub fn is_doubted(&self) -> bool {
+        self.doubted.load(Ordering::Relaxed)
     }
 
     /// The rendering made for `key`, if it is still kept.

@@ -53,6 +53,13 @@ pub struct Job<'a> {
 /// What each call gave; `None` did not run.
 pub type Results = SmallVec<[Option<Response>; 2]>;
 
+/// An answer that could not be read is given to nobody else.
+pub(super) fn doubt(error: &Error, results: &Results) {
+    if error.problem().code == ProblemCode::UpstreamInvalid {
+        results.iter().flatten().for_each(|response| response.payload.doubt());
+    }
+}
+
 /// A service that answers canonical requests.
 pub trait Canonical:
     Service<Request, Response = Response, Error = Error, Future: Send> + Clone + Send + Sync + 'static
@@ -105,7 +112,8 @@ async fn several<S: Canonical>(
         let end = batch(job, calls, next);
         if end == next + 1 {
             let Some(call) = calls.get(next) else { break };
-            let result = one(job, call, next, calls, route, &mut results, canonical).await?;
+            let result = one(job, call, next, calls, route, &mut results, canonical).await;
+            let result = result.inspect_err(|error| doubt(error, &results))?;
             if let Some(slot) = results.get_mut(next) {
                 *slot = result;
             }
@@ -119,7 +127,8 @@ async fn several<S: Canonical>(
                     }
                 }
             });
-            let answers: Vec<Option<Response>> = try_join_all(together).await?;
+            let answers: Result<Vec<Option<Response>>, _> = try_join_all(together).await;
+            let answers = answers.inspect_err(|error| doubt(error, &results))?;
             for (slot, answer) in results.iter_mut().skip(next).zip(answers) {
                 *slot = answer;
             }

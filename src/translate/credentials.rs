@@ -2,15 +2,18 @@
 //!
 //! `stack` hands this to `auth`, which knows nothing of calls and programs.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::call::Call;
 use crate::canonical::validate::unlike;
-use crate::canonical::{Contract, Facts, OperationId, Principal, ProblemCode};
+use crate::canonical::{Contract, Facts, OperationId, Payload, Principal, ProblemCode};
 use crate::dialect::scheme::Credential;
 use crate::error::Error;
 use crate::json::{text, walk};
+use crate::mapping::run::Faults;
 
 use super::calls::{self, Canonical, Job};
 use super::inputs::Values;
@@ -84,7 +87,7 @@ async fn facts<B, S: Canonical>(
             _ => error,
         })?;
         let whole = answer.payload.body.clone();
-        answers.push((look_up.operation, whole.clone()));
+        answers.push((look_up.operation, answer.payload));
         let part = match &look_up.take {
             None => whole,
             Some(take) => {
@@ -92,7 +95,7 @@ async fn facts<B, S: Canonical>(
                 let mut documents = documents(&inputs, &found);
                 documents.push(Some(&whole));
                 translate(take, &documents, job.record, Bytes::copy_from_slice)
-                    .map_err(|faults| problems::unreadable(&faults))?
+                    .map_err(|faults| unread(&answers, &faults))?
             }
         };
         if part.is_empty() || &*part == b"null" {
@@ -103,7 +106,7 @@ async fn facts<B, S: Canonical>(
     let documents = documents(&inputs, &found);
     if let Some(agree) = &credential.agree {
         let agreed = translate(agree, &documents, job.record, agreed)
-            .map_err(|faults| problems::unreadable(&faults))?;
+            .map_err(|faults| unread(&answers, &faults))?;
         if !agreed {
             tracing::warn!(
                 credential = &*credential.name,
@@ -113,7 +116,7 @@ async fn facts<B, S: Canonical>(
         }
     }
     translate(&credential.yields, &documents, job.record, Facts::from_object)
-        .map_err(|faults| problems::unreadable(&faults))
+        .map_err(|faults| unread(&answers, &faults))
 }
 
 /// Whether the members of an object are equal two by two, and there.
@@ -133,12 +136,21 @@ fn documents<'d>(inputs: &'d [u8], found: &'d [Bytes]) -> SmallVec<[Option<&'d [
 }
 
 /// What look-ups were answered with, whole.
-type Answers = SmallVec<[(OperationId, Bytes); 2]>;
+type Answers = SmallVec<[(OperationId, Arc<Payload>); 2]>;
+
+/// Answers that could not be read are given to nobody else.
+fn unread(answers: &Answers, faults: &Faults) -> Error {
+    answers.iter().for_each(|(_, payload)| payload.doubt());
+    problems::unreadable(faults)
+}
 
 /// Where look-ups lead to an error: if one of them was answered with what is no such answer, nobody
 /// knows what there is, and that is the backend's failure; else the error as it is.
 fn judged(contract: &Contract, answers: &Answers, error: Error) -> Error {
-    match answers.iter().find_map(|(operation, body)| unlike(contract, *operation, body)) {
+    let judge = |(operation, payload): &(OperationId, Arc<Payload>)| {
+        unlike(contract, *operation, &payload.body).inspect(|_| payload.doubt())
+    };
+    match answers.iter().find_map(judge) {
         Some(why) => Error::from(ProblemCode::UpstreamInvalid).within(why),
         None => error,
     }

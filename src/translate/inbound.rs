@@ -113,10 +113,12 @@ where
     }
     record.arrived();
     let results = calls::make(job, &route.calls, Some(route), &canonical).await?;
-    let reply = render::choose(job, route, &results)?;
+    let unread = |error: &Error| calls::doubt(error, &results);
+    let reply = render::choose(job, route, &results).inspect_err(unread)?;
     let wanted = if params.compression { coding::wanted(&head.headers) } else { None };
     let revision = render::carries_revision(dialect);
-    let rendered = render::body(job, route, reply, &results, revision, wanted)?;
+    let rendered =
+        render::body(job, route, reply, &results, revision, wanted).inspect_err(unread)?;
     if let Some(outcome) = render::outcome(&results) {
         record.cache(outcome);
     }

@@ -416,3 +416,34 @@ async fn a_failure_is_not_kept() {
     desk::show(&backend, &desk::conversation());
     client.get(ACCOUNT, AGENT).await.expect(200);
 }
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_asked_for_anew() {
+    let (backend, _gateway, client) = set_up().await;
+    let broken = with(desk::conversation(), "/status", json!("unheard of"));
+    desk::show(&backend, &broken);
+    for asked in 1..=2 {
+        client.get(ACCOUNT, AGENT).await.expect(502);
+        assert_eq!(desk::reads(&backend), asked);
+    }
+    desk::show(&backend, &desk::conversation());
+    let answer = client.get(ACCOUNT, AGENT).await.expect(200);
+    assert_eq!(answer.header("cache-status"), "deskbridge; fwd=uri-miss; stored");
+    client.get(THIRD_PARTY, BEARER).await.expect(200);
+    assert_eq!(desk::reads(&backend), 3, "what can be read is kept");
+}
+
+#[tokio::test]
+async fn a_look_up_that_cannot_be_read_is_made_anew() {
+    let (backend, _gateway, client) = set_up().await;
+    // Of somebody else, and not what the contract says.
+    let mut identity = desk::conversation()["contact_identity"].clone();
+    identity["source_id"] = json!("somebody-else");
+    identity["verified"] = json!("perhaps");
+    let page = json!({ "next": null, "prev": null, "limit": 1, "number": null, "total": null });
+    let found = json!({ "data": [identity], "page": page });
+    backend.tell(Method::GET, "/v1/accounts/1/identities", 200, found.to_string());
+    client.get(PUBLIC, NONE).await.expect(502);
+    desk::serve(&backend);
+    client.get(PUBLIC, NONE).await.expect(200);
+}

@@ -148,7 +148,7 @@ async fn answers_that_are_failures() {
         said.tell(&backend);
         let headers = [("server", "nginx"), ("x-backend", SECRET), ("set-cookie", "s=1")];
         backend.tell_with(Method::GET, CONVERSATION, status, media, &headers, body);
-        // JSON that no dialect can say is kept like any other: each case has a cache of its own.
+        // JSON is kept until somebody cannot read it: each case has a cache of its own.
         let gateway = Gateway::before(&backend).await;
         let client = gateway.client();
         for dialect in ALL {

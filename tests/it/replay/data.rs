@@ -22,8 +22,6 @@ pub(super) struct Data {
     pub(super) headers: BTreeMap<String, String>,
     /// Of a header, what is not compared.
     pub(super) digits: BTreeMap<String, Vec<Digits>>,
-    /// Of a header of a refusal, what is not compared, and why.
-    pub(super) of_refusals: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// Digits of a header's value that are not compared.
