@@ -333,7 +333,7 @@ pub(super) fn referred(
     match found {
         Some(row) => Ok(Some(row)),
         None => {
-            let detail = format!("there is no such {}", table.name());
+            let detail = format!("there is no such {}", table.name().replace('_', " "));
             Err(invalid(pointer, "not_found", detail))
         }
     }

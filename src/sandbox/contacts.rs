@@ -11,7 +11,7 @@ use crate::sandbox::identities::{self, Wanted};
 use crate::sandbox::once::once;
 use crate::sandbox::query::{self, Fields, Order, Where, fold, given, page};
 use crate::sandbox::store::{self, Row, Table};
-use crate::sandbox::{directory, known, proof, unite};
+use crate::sandbox::{known, plain, proof, unite};
 
 /// The order of a list that names none.
 const ORDER: &str = "-last_activity_at";
@@ -72,7 +72,7 @@ pub(super) fn get(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
 
 /// The contact that the path names, if it is open to the one who asks.
 pub(super) fn open(desk: &Desk<'_>, call: &Call<'_>) -> Result<Row, Fault> {
-    let row = directory::named(desk, call, Table::Contact)?;
+    let row = plain::named(desk, call, Table::Contact)?;
     if desk.who.identity.is_some() && desk.who.id.as_deref() != Some(&row.id) {
         return Err(not_found("contact"));
     }

@@ -239,7 +239,8 @@ impl<'d> Desk<'d> {
         if let Some(known) = self.authors.borrow().get(id) {
             return Ok(known.clone());
         }
-        let mut actor = Map::new();
+        // Of one who has left, the name is still known.
+        let mut actor = stored.as_object().cloned().unwrap_or_default();
         if let Some(row) = store::one(self.db, table, "id = ?1", [id])? {
             actor = row.document;
             actor.insert("number".into(), row.number.into());

@@ -86,6 +86,7 @@ pub(super) fn busy(context: &'static str) -> Error {
 
 /// There is no such thing, or the one who asks may not know of it.
 pub(super) fn not_found(what: &str) -> Fault {
+    let what = what.replace('_', " ");
     Problem::new(ProblemCode::NotFound).detail(format!("There is no such {what}")).into()
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use tempfile::TempDir;
 
+use crate::canonical::Contract;
 use crate::sandbox::OpenError;
 use crate::sandbox::query;
 use crate::sandbox::seed::plant;
@@ -52,8 +53,12 @@ impl Files {
     }
 
     /// The connection that writes. A new file gets its tables and data.
-    pub(super) fn writer(&self, busy_timeout: Duration) -> Result<Connection, OpenError> {
-        self.open_writer(busy_timeout).map_err(|error| self.explain(error))
+    pub(super) fn writer(
+        &self,
+        busy_timeout: Duration,
+        contract: &Contract,
+    ) -> Result<Connection, OpenError> {
+        self.open_writer(busy_timeout, contract).map_err(|error| self.explain(error))
     }
 
     /// A connection that reads.
@@ -69,7 +74,11 @@ impl Files {
         open().map_err(|error| self.explain(Opening::Database(error)))
     }
 
-    fn open_writer(&self, busy_timeout: Duration) -> Result<Connection, Opening> {
+    fn open_writer(
+        &self,
+        busy_timeout: Duration,
+        contract: &Contract,
+    ) -> Result<Connection, Opening> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -95,11 +104,13 @@ impl Files {
         if version == 0 {
             let new = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             new.execute_batch(include_str!("schema.sql"))?;
-            plant(&new)?;
+            new.execute_batch(&plain_tables(contract))?;
+            plant(&new, contract)?;
             new.pragma_update(None, "application_id", APPLICATION)?;
             new.pragma_update(None, "user_version", VERSION)?;
             new.commit()?;
         }
+        db.execute_batch(&plain_tables(contract))?;
         db.execute_batch(include_str!("indexes.sql"))?;
         Ok(db)
     }
@@ -116,6 +127,23 @@ impl Files {
             },
         }
     }
+}
+
+/// The tables of the kinds that only the contract knows; made where they are missing.
+fn plain_tables(contract: &Contract) -> String {
+    let kinds = contract.stored().iter();
+    let tables = kinds.map(|stored| {
+        format!(
+            "CREATE TABLE IF NOT EXISTS {} (
+                id       TEXT PRIMARY KEY,
+                number   INTEGER NOT NULL UNIQUE,
+                revision INTEGER NOT NULL,
+                document TEXT NOT NULL CHECK (json_type(document) = 'object')
+            ) STRICT;\n",
+            stored.kind
+        )
+    });
+    tables.collect()
 }
 
 /// Why opening stopped.

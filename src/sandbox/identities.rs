@@ -14,7 +14,7 @@ use crate::sandbox::ids::{self, IdRef};
 use crate::sandbox::once::once;
 use crate::sandbox::query::{Fields, Order, given, page};
 use crate::sandbox::store::{self, Row, Table};
-use crate::sandbox::{contacts, directory};
+use crate::sandbox::{contacts, plain};
 
 /// Which account and inbox a public identifier stands for.
 pub(super) fn resolve_inbox(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
@@ -61,7 +61,7 @@ pub(super) fn list(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
 
 /// One identity.
 pub(super) fn get(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
-    let row = directory::named(desk, call, Table::Identity)?;
+    let row = plain::named(desk, call, Table::Identity)?;
     if !desk.is_open(&row) {
         return Err(not_found("identity"));
     }

@@ -11,18 +11,20 @@ mod compose;
 mod contacts;
 mod conversations;
 mod desk;
-mod directory;
 mod fault;
 mod files;
+mod follow;
 mod identities;
 mod ids;
 mod known;
 mod labels;
 mod lists;
+mod members;
 mod messages;
 mod moving;
 mod once;
 mod opening;
+mod plain;
 mod presence;
 mod proof;
 mod query;
@@ -37,6 +39,7 @@ mod threads;
 mod unite;
 mod uploads;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
@@ -138,7 +141,7 @@ pub enum OpenError {
     Seed(String),
     /// The contract lacks an operation that the sandbox serves.
     #[error("the sandbox serves `{0}`, which the contract does not have as it is served")]
-    Operation(&'static str),
+    Operation(String),
 }
 
 /// What carries out an operation.
@@ -150,7 +153,7 @@ enum Serve {
     Write(fn(&Desk<'_>, &Call<'_>) -> Result<Payload, Fault>),
 }
 
-/// Every operation the sandbox serves.
+/// Every operation that the sandbox has a program of its own for.
 const OPERATIONS: &[(&str, Serve)] = &[
     ("resolve.inbox", Serve::Read(identities::resolve_inbox)),
     ("attachments.content", Serve::Read(identities::attachment)),
@@ -167,14 +170,6 @@ const OPERATIONS: &[(&str, Serve)] = &[
     ("identities.list", Serve::Read(identities::list)),
     ("identities.get", Serve::Read(identities::get)),
     ("identities.create", Serve::Write(identities::create)),
-    ("inboxes.list", Serve::Read(directory::list)),
-    ("inboxes.get", Serve::Read(directory::get)),
-    ("agents.list", Serve::Read(directory::list)),
-    ("agents.get", Serve::Read(directory::get)),
-    ("teams.list", Serve::Read(directory::list)),
-    ("teams.get", Serve::Read(directory::get)),
-    ("labels.list", Serve::Read(directory::list)),
-    ("labels.get", Serve::Read(directory::get)),
     ("conversations.list", Serve::Read(lists::list)),
     ("conversations.search", Serve::Read(lists::search)),
     ("conversations.counts", Serve::Read(lists::counts)),
@@ -200,6 +195,17 @@ const OPERATIONS: &[(&str, Serve)] = &[
     ("notes.delete", Serve::Write(revising::delete_note)),
     ("attachments.upload", Serve::Write(uploads::upload)),
 ];
+
+/// Every operation the sandbox serves: those, and those of plain resources that the contract has.
+fn served(contract: &Contract) -> impl Iterator<Item = (Cow<'static, str>, Serve)> + '_ {
+    let own = OPERATIONS.iter().map(|(name, serve)| (Cow::Borrowed(*name), *serve));
+    let plain = contract.stored().iter().flat_map(|stored| {
+        plain::VERBS
+            .iter()
+            .map(|(verb, serve)| (Cow::Owned(format!("{}.{verb}", stored.operations)), *serve))
+    });
+    own.chain(plain.filter(|(name, _)| contract.operation(name).is_some()))
+}
 
 /// A handle of the running sandbox. The last one dropped ends it, after what waits is answered.
 #[derive(Clone, Debug)]
@@ -227,10 +233,11 @@ impl Sandbox {
     /// When the file cannot be used, or the contract lacks an operation that is served here.
     pub fn open(params: Params, contract: Arc<Contract>, clock: Clock) -> Result<Self, OpenError> {
         let mut serve = vec![None; contract.operations().len()];
-        for &(name, function) in OPERATIONS {
-            let id = contract.operation(name).ok_or(OpenError::Operation(name))?;
+        for (name, function) in served(&contract) {
+            let found = contract.operation(&name);
+            let id = found.ok_or_else(|| OpenError::Operation(name.to_string()))?;
             if contract.get(id).safe != matches!(function, Serve::Read(_)) {
-                return Err(OpenError::Operation(name));
+                return Err(OpenError::Operation(name.into_owned()));
             }
             if let Some(place) = serve.get_mut(usize::from(id.0)) {
                 *place = Some(function);
@@ -247,7 +254,8 @@ impl Sandbox {
                 .map_err(|source| OpenError::Io { path: files.path.clone(), source })
         };
         // The writer makes the tables that the readers need.
-        let writer = start("writer", vec![files.writer(params.busy_timeout)?])?;
+        let writer =
+            start("writer", vec![files.writer(params.busy_timeout, &shared.shape.contract)?])?;
         let mut connections = Vec::new();
         for _ in 0..READERS {
             connections.push(files.reader(params.busy_timeout)?);
@@ -257,8 +265,8 @@ impl Sandbox {
     }
 
     /// The names of the operations it serves.
-    pub fn handled() -> impl Iterator<Item = &'static str> {
-        OPERATIONS.iter().map(|(name, _)| *name)
+    pub fn handled(contract: &Contract) -> impl Iterator<Item = Cow<'static, str>> {
+        served(contract).map(|(name, _)| name)
     }
 
     fn submit(&self, request: Request) -> Result<(Waiting, Why), Error> {

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 use serde_json::{Map, Value, json};
 
+use crate::canonical::Contract;
 use crate::sandbox::OpenError;
 use crate::sandbox::call::{ACCOUNT, stamp};
 use crate::sandbox::fault::Fault;
@@ -36,24 +37,30 @@ const MEDIA: [(&str, &[u8]); 4] = [
 ];
 
 /// Plants everything.
-pub(super) fn plant(db: &Connection) -> Result<(), OpenError> {
+pub(super) fn plant(db: &Connection, contract: &Contract) -> Result<(), OpenError> {
     let mut sources = Sources::default();
     let id = sources.add("seed.yaml", include_str!("seed.yaml"));
     let node = yaml::parse(&sources, id, yaml::FILE_NODES)
         .map_err(|problem| OpenError::Seed(problem.render(&sources, false)))?;
-    plant_all(db, &node).map_err(|fault| match fault {
+    plant_all(db, &node, contract).map_err(|fault| match fault {
         Fault::Refused(problem) => OpenError::Seed(problem.to_string()),
         Fault::Database(error) => OpenError::Seed(error.to_string()),
         Fault::Corrupt(error) => OpenError::Seed(error.to_string()),
     })
 }
 
-fn plant_all(db: &Connection, seed: &Node) -> Result<(), Fault> {
+fn plant_all(db: &Connection, seed: &Node, contract: &Contract) -> Result<(), Fault> {
     for node in list(seed, "files") {
         plant_file(db, object(node), None)?;
     }
     for (name, table) in LISTS {
         for node in list(seed, name) {
+            store::insert(db, table, object(node))?;
+        }
+    }
+    for stored in contract.stored() {
+        let Some(table @ Table::Plain(_)) = Table::of(&stored.kind) else { continue };
+        for node in list(seed, &stored.operations) {
             store::insert(db, table, object(node))?;
         }
     }
@@ -152,7 +159,12 @@ fn plant_message(db: &Connection, conversation: &mut Row, short: &Value) -> Resu
     let by = by.as_str().unwrap_or_default();
     let (kind_of_author, number) = by.split_once(':').unwrap_or((by, ""));
     let author = match (table(kind_of_author), number.parse()) {
-        (Some(table), Ok(number)) => json!({"type": kind_of_author, "id": table.id(number)}),
+        (Some(table), Ok(number)) => {
+            let id = table.id(number);
+            let name = store::one(db, table, "id = ?1", [&id])?
+                .and_then(|row| row.document.get("name").cloned());
+            json!({"type": kind_of_author, "id": id, "name": name})
+        }
         _ => json!({"type": "system", "id": null, "name": "System"}),
     };
     let kind = message.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::canonical::contract::Names;
 use crate::sandbox::desk::Desk;
 use crate::sandbox::fault::Fault;
 use crate::sandbox::store::{self, Row, Table};
@@ -20,6 +21,7 @@ impl Desk<'_> {
         includes: &[&str],
     ) -> Result<Map<String, Value>, Fault> {
         let mut object = self.object(row)?;
+        self.number_names(table, &mut object)?;
         match table {
             Table::Inbox => {
                 let unread = store::count(self.db, Table::Conversation, UNREAD, [&row.id])?;
@@ -33,6 +35,23 @@ impl Desk<'_> {
             _ => {}
         }
         Ok(object)
+    }
+
+    /// Sets the number beside each id that a plain resource names another one by.
+    fn number_names(&self, table: Table, object: &mut Map<String, Value>) -> Result<(), Fault> {
+        let stored = self.contract().stored().iter().find(|stored| *stored.kind == *table.name());
+        let Some(stored) = stored else { return Ok(()) };
+        for property in self.contract().properties(stored.schema) {
+            let Some(Names { kind, by: None }) = &property.names else { continue };
+            let Some(stem) = property.name.strip_suffix("_id") else { continue };
+            let Some(other) = Table::of(kind) else { continue };
+            let number = match object.get(&*property.name).and_then(Value::as_str) {
+                Some(id) => self.number(other, id)?,
+                None => Value::Null,
+            };
+            object.insert(format!("{stem}_number"), number);
+        }
+        Ok(())
     }
 
     /// The resource that a member of a resource refers to; null where it refers to none.

@@ -21,11 +21,53 @@ pub(super) enum Table {
     Conversation,
     Message,
     Attachment,
+    /// One that only the contract knows.
+    Plain(Kind),
 }
 
+/// The name of a kind of resource that the contract alone knows, at most 24 small letters and `_`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    letters: [u8; 24],
+    length: usize,
+}
+
+impl Kind {
+    fn new(name: &str) -> Option<Self> {
+        let mut letters = [0; 24];
+        letters.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
+        Some(Self { letters, length: name.len() })
+    }
+
+    fn name(&self) -> &str {
+        self.letters.get(..self.length).and_then(|n| str::from_utf8(n).ok()).unwrap_or_default()
+    }
+}
+
+/// Those that programs here know by themselves.
+const KNOWN: [Table; 11] = [
+    Table::Inbox,
+    Table::Agent,
+    Table::Bot,
+    Table::Team,
+    Table::Company,
+    Table::Label,
+    Table::Contact,
+    Table::Identity,
+    Table::Conversation,
+    Table::Message,
+    Table::Attachment,
+];
+
 impl Table {
+    /// The table of a kind of resource.
+    pub(super) fn of(kind: &str) -> Option<Self> {
+        let known = KNOWN.into_iter().find(|table| table.name() == kind);
+        known.or_else(|| Kind::new(kind).map(Self::Plain))
+    }
+
     /// Its table.
-    pub(super) fn name(self) -> &'static str {
+    pub(super) fn name(&self) -> &str {
         match self {
             Self::Inbox => "inbox",
             Self::Agent => "agent",
@@ -38,10 +80,11 @@ impl Table {
             Self::Conversation => "conversation",
             Self::Message => "message",
             Self::Attachment => "attachment",
+            Self::Plain(kind) => kind.name(),
         }
     }
 
-    fn prefix(self) -> &'static str {
+    fn prefix(&self) -> &str {
         match self {
             Self::Inbox => "inb",
             Self::Agent => "agt",
@@ -54,6 +97,7 @@ impl Table {
             Self::Conversation => "cnv",
             Self::Message => "msg",
             Self::Attachment => "att",
+            Self::Plain(kind) => kind.name(),
         }
     }
 

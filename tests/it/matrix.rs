@@ -55,7 +55,7 @@ fn cases() -> Value {
 }
 
 fn served(contract: &Contract) -> impl Iterator<Item = &Operation> {
-    contract.operations().iter().filter(|o| Sandbox::handled().any(|name| *o.name == *name))
+    contract.operations().iter().filter(|o| Sandbox::handled(contract).any(|name| *o.name == *name))
 }
 
 /// An operation with the names that a case gives, and for those it does not give, the ones of the

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use super::{
     Contract, Kind, Location, Operation, OperationId, Parameter, Property, Schema, SchemaId,
-    Schemas,
+    Schemas, Stored,
 };
 
 static ANYTHING: Schema = Schema { name: None, nullable: true, kind: Kind::Any(Vec::new()) };
@@ -82,6 +82,12 @@ impl Contract {
     #[must_use]
     pub fn words(&self, id: SchemaId) -> &[Box<str>] {
         self.schemas.words(id)
+    }
+
+    /// Every resource that is kept as the contract alone says.
+    #[must_use]
+    pub fn stored(&self) -> &[Stored] {
+        &self.stored
     }
 
     /// SHA-256 of the document's text, in hexadecimal.

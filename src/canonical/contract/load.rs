@@ -73,12 +73,16 @@ fn read(sources: &Sources, document: &Node, diagnostics: &mut Diagnostics) -> Op
     }
     let mut reader = Reader::new(Style::Contract, components, diagnostics);
     let operations = reader.operations(paths?);
+    let stored = reader.stored();
     let mut contract = Contract {
         operations: Vec::new(),
         schemas: reader.finish(),
+        stored: Vec::new(),
         digest: hex(&Sha256::digest(sources.text(document.span.source))),
     };
     super::cache::check(&contract, &operations, diagnostics);
+    super::stored::check(&contract, &stored, diagnostics);
+    contract.stored = stored.into_iter().map(|s| s.stored).collect();
     let continued = super::continued::settle(&contract, &operations, diagnostics);
     contract.operations = operations
         .into_iter()

@@ -13,12 +13,14 @@ mod load;
 mod objects;
 mod operations;
 mod schemas;
+mod stored;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use std::time::Duration;
 
 use super::OperationId;
+use crate::syntax::Span;
 
 pub use continued::{Continued, Source};
 pub(crate) use load::{Reader, Style, skip_documentation};
@@ -28,7 +30,37 @@ pub(crate) use load::{Reader, Style, skip_documentation};
 pub struct Contract {
     operations: Vec<Operation>,
     schemas: Schemas,
+    stored: Vec<Stored>,
     digest: Box<str>,
+}
+
+/// `x-stored` of a schema: a resource of which a list, a look, a creation, a change and a deletion
+/// are all there is.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The schema of the resource.
+    pub schema: SchemaId,
+    /// What one is called: `label`, `canned_response`.
+    pub kind: Box<str>,
+    /// The first word of its operations: `labels` of `labels.list`.
+    pub operations: Box<str>,
+    /// Members that no two have alike, each set by itself, without regard to case.
+    pub unique: Vec<Vec<Box<str>>>,
+    /// Members that a list with `q` looks through.
+    pub looks: Vec<Box<str>>,
+    /// The member with the id of the agent whose it is: nobody else sees it.
+    pub owner: Option<Box<str>>,
+    /// The kind of what belongs to it, and the list in which these name it: `agent`, `team_ids`.
+    pub members: Option<Names>,
+}
+
+/// `x-names` of a member: it names resources of a kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// The kind.
+    pub kind: Box<str>,
+    /// By which member; `None` is by id, and what is named must be there.
+    pub by: Option<Box<str>>,
 }
 
 /// The schemas of one document: the contract's, or those of a dialect's published documents.
@@ -251,6 +283,12 @@ pub struct Property {
     pub include: Option<Box<str>>,
     /// `x-ref`: the id property that goes with it.
     pub reference: Option<Box<str>>,
+    /// `x-names`: it names resources, which are followed when they are renamed or deleted.
+    pub names: Option<Names>,
+    /// Where that stands, or the property.
+    pub names_at: Span,
+    /// `default`: what a new resource has there.
+    pub default: Option<serde_json::Value>,
     /// `x-differs`: known to be something else than the document says; it is not looked at.
     pub differs: bool,
 }

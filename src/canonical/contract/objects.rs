@@ -2,7 +2,7 @@
 
 use super::load::Reader;
 use super::schemas::skip;
-use super::{Additional, Kind, Property, SchemaId};
+use super::{Additional, Kind, Names, Property, SchemaId};
 use crate::syntax::yaml::Entry;
 use crate::syntax::{Code, Diagnostic, Fields, Node, Value, closest};
 
@@ -128,6 +128,9 @@ impl<'n> Reader<'n, '_> {
             gateway: false,
             include: None,
             reference: None,
+            names: None,
+            names_at: entry.value.span,
+            default: entry.value.get("default").map(Node::to_json),
             differs: entry.value.get("x-differs").is_some(),
         };
         if let Some(mut fields) = Fields::of(&entry.value, "a property", self.diagnostics) {
@@ -137,6 +140,13 @@ impl<'n> Reader<'n, '_> {
             property.gateway = fields.boolean("x-gateway").unwrap_or(false);
             property.include = fields.text("x-include").map(Into::into);
             property.reference = fields.text("x-ref").map(Into::into);
+            if let Some(at) = fields.get("x-names") {
+                property.names_at = at.span;
+                property.names = fields.text("x-names").map(|text| match text.split_once('.') {
+                    Some((kind, by)) => Names { kind: kind.into(), by: Some(by.into()) },
+                    None => Names { kind: text.into(), by: None },
+                });
+            }
             // The other keys were checked with the schema.
         }
         if required && property.include.is_some() {

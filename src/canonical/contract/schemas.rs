@@ -17,7 +17,7 @@ const SCHEMA_DOCUMENTATION: [&str; 7] = [
 ];
 
 /// Keys of ours; they stand on a property, beside its schema.
-const PROPERTY_KEYS: [&str; 3] = ["x-include", "x-ref", "x-gateway"];
+const PROPERTY_KEYS: [&str; 4] = ["x-include", "x-ref", "x-gateway", "x-names"];
 /// The same of published documents.
 const PUBLISHED_KEYS: [&str; 5] = ["x-differs", "x-empty", "x-canonical", "x-null", "x-words"];
 
@@ -100,6 +100,11 @@ impl<'n> Reader<'n, '_> {
                 }
                 None => self.reserve(),
             };
+        }
+        if self.style == Style::Contract
+            && let Some(at) = node.get("x-stored")
+        {
+            self.error(Code::UnknownKey, at, "`x-stored` says something only on a named schema");
         }
         let id = self.reserve();
         self.build(node, id);
@@ -452,5 +457,8 @@ pub(super) fn skip(fields: &mut Fields<'_, '_>, style: Style) {
     let ours = style.property_keys().iter().copied();
     for key in DOCUMENTATION.into_iter().chain(SCHEMA_DOCUMENTATION).chain(ours) {
         fields.get(key);
+    }
+    if style == Style::Contract {
+        fields.get("x-stored");
     }
 }

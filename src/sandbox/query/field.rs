@@ -108,29 +108,32 @@ const ONLY_SHOWN: [(Table, &[&str]); 2] = [
 /// What every resource has and nobody looks for.
 const NEVER: [&str; 5] = ["revision", "account_id", "account_number", "extensions", "external_ids"];
 
-/// The name of the schema of a kind of resource.
-fn schema_name(table: Table) -> &'static str {
-    match table {
-        Table::Inbox => "Inbox",
-        Table::Agent => "Agent",
-        Table::Team => "Team",
-        Table::Label => "Label",
-        Table::Contact => "Contact",
-        Table::Identity => "ContactIdentity",
-        Table::Conversation => "Conversation",
-        Table::Message => "Message",
-        Table::Bot => "Bot",
-        Table::Company => "Company",
-        Table::Attachment => "Attachment",
-    }
+/// The schemas of resources that are not kept by the contract alone.
+const SCHEMAS: [(Table, &str); 6] = [
+    (Table::Contact, "Contact"),
+    (Table::Identity, "ContactIdentity"),
+    (Table::Conversation, "Conversation"),
+    (Table::Message, "Message"),
+    (Table::Company, "Company"),
+    (Table::Attachment, "Attachment"),
+];
+
+/// Every kind of resource with its schema.
+pub(in crate::sandbox) fn kinds(
+    contract: &Contract,
+) -> impl Iterator<Item = (Table, SchemaId)> + '_ {
+    let known = SCHEMAS.iter();
+    let known = known.filter_map(|(table, name)| Some((*table, contract.schema_named(name)?)));
+    let plain = contract.stored().iter();
+    known.chain(plain.filter_map(|stored| Some((Table::of(&stored.kind)?, stored.schema))))
 }
 
 impl<'d> Fields<'d> {
     /// Those of a kind of resource.
     pub(in crate::sandbox) fn of(desk: &'d Desk<'d>, table: Table) -> Self {
         // A resource without a schema has no fields.
-        let schema = desk.contract().schema_named(schema_name(table));
-        Self { desk, table, schema: schema.unwrap_or(SchemaId(u32::MAX)) }
+        let found = kinds(desk.contract()).find(|(kind, _)| *kind == table);
+        Self { desk, table, schema: found.map_or(SchemaId(u32::MAX), |(_, schema)| schema) }
     }
 
     pub(super) fn contract(&self) -> &'d Contract {

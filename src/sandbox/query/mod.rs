@@ -18,7 +18,7 @@ mod tree;
 use rusqlite::types::Value as Bound;
 use serde_json::{Map, Value};
 
-pub(super) use field::Fields;
+pub(super) use field::{Fields, kinds};
 pub(super) use given::given;
 pub(super) use order::Order;
 pub(super) use page::page;

@@ -6,6 +6,7 @@ mod directory;
 mod listing;
 mod opening;
 mod people;
+mod plain;
 mod reading;
 mod records;
 mod revising;

@@ -145,7 +145,7 @@ async fn the_end_waits_for_what_was_begun() {
 #[tokio::test]
 async fn the_table_is_the_contracts() {
     let bench = Bench::new();
-    let mut served: Vec<_> = Sandbox::handled().collect();
+    let mut served: Vec<_> = Sandbox::handled(&bench.contract).collect();
     let mut named: Vec<_> = bench.contract.operations().iter().map(|o| &*o.name).collect();
     served.sort_unstable();
     named.sort_unstable();
@@ -159,7 +159,7 @@ async fn the_table_is_the_contracts() {
 #[test]
 fn the_files_are_strict_and_their_references_hold() {
     let files = files::Files::claim(None).unwrap();
-    let db = files.writer(Duration::ZERO).unwrap();
+    let db = files.writer(Duration::ZERO, &embedded()).unwrap();
     let loose: i64 = db
         .query_row("SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%' AND NOT strict", [], |r| r.get(0))
         .unwrap();

@@ -30,7 +30,7 @@ impl Book {
     fn of(contacts: &[Value]) -> Self {
         let contract = embedded();
         let files = Files::claim(None).unwrap();
-        let db = files.writer(Duration::ZERO).unwrap();
+        let db = files.writer(Duration::ZERO, &embedded()).unwrap();
         db.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM contact; DELETE FROM numbers")
             .unwrap();
         for contact in contacts {
