@@ -27,8 +27,7 @@ fn the_laws_hold_of_every_record() {
             dialect.name, report.records, report.cases, report.held
         );
         assert_eq!(report.records, dialect.records.len(), "{}", dialect.name);
-        // Of a body that clients send, every second value is damaged on purpose.
-        assert!(report.held * 5 > report.cases * 2, "{}: too little was tried", dialect.name);
+        assert!(report.held * 2 > report.cases, "{}: too little was tried", dialect.name);
         report.violations.iter().for_each(|violation| wrong.push(violation.diagnostic()));
     }
     assert!(wrong.is_empty(), "{}", wrong.render(&sources, false));

@@ -63,7 +63,8 @@ pub trait Promises {
 pub struct Budget {
     /// Where the generators begin. The same seed tries the same cases in the same order.
     pub seed: u64,
-    /// Rounds: in each, every record gets a canonical value, one of theirs and a damaged one.
+    /// Rounds: in each, every record gets a canonical value, one of theirs and a damaged one; what
+    /// is only read gets two of theirs.
     pub rounds: u64,
     /// Counterexamples after which nothing more is tried.
     pub most: usize,

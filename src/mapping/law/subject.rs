@@ -81,17 +81,22 @@ impl<'l> Subject<'l> {
             cases.push(self.canonical(judge, &mut rng, round));
         }
         if self.decode.is_some() {
-            let mut theirs = Theirs {
-                book: judge.book,
-                generator: &mut judge.generator,
-                rng: Rng::new(rng.seed()),
-                depth: 0,
-            };
-            if let Some(made) = theirs.record(self.record, &self.ty) {
-                let damaged = wrong(&made, &mut rng);
-                cases.push(Case::Theirs(made));
-                cases.push(Case::Damaged(damaged));
+            // What is only read has no canonical value to try: it is given one more of theirs, or
+            // most of what is tried with it would be damaged.
+            let whole = if self.encode.is_some() { 1 } else { 2 };
+            let mut made = Vec::new();
+            for _ in 0..whole {
+                let mut theirs = Theirs {
+                    book: judge.book,
+                    generator: &mut judge.generator,
+                    rng: Rng::new(rng.seed()),
+                    depth: 0,
+                };
+                made.extend(theirs.record(self.record, &self.ty));
             }
+            let damaged = made.first().map(|first| wrong(first, &mut rng));
+            cases.extend(made.into_iter().map(Case::Theirs));
+            cases.extend(damaged.map(Case::Damaged));
             if round.is_multiple_of(4) {
                 let anything = judge.generator.anything(rng.seed());
                 cases.push(Case::Damaged(Json::read(&anything)));
