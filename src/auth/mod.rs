@@ -182,9 +182,10 @@ impl<S, R> Auth<S, R> {
                 Some(index) => index,
                 None => return Ok(Admission::Known(nobody(mount.tenant.clone()), None)),
             },
-            // An address without a route asks for what most routes ask for.
+            // An address without a route asks for what most routes beside it ask for.
             _ => {
-                match dialect.credentials.iter().position(|c| !matches!(c.place, Place::Path(_))) {
+                let path = call.head.uri.path().strip_prefix(&*mount.prefix);
+                match path.and_then(|path| dialect.base(path)?.credential) {
                     Some(index) => index,
                     None => return Ok(Admission::Known(nobody(mount.tenant.clone()), None)),
                 }

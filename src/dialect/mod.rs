@@ -30,8 +30,8 @@ pub struct Dialect {
     pub system: Box<str>,
     /// Where it stands if the configuration says nothing: before its roots, empty for none.
     pub prefix: Box<str>,
-    /// The roots of its addresses, without a trailing slash: `/public/api/v1`.
-    pub bases: Vec<Box<str>>,
+    /// The roots of its addresses; the first is meant where none is named.
+    pub bases: Vec<Base>,
     /// Its routes.
     pub routes: Vec<Route>,
     /// Its credentials.
@@ -49,7 +49,48 @@ pub struct Dialect {
     pub library: Library,
 }
 
+/// A root of a dialect's addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// What request lines call it (`@platform/accounts`); empty for the one that needs no name.
+    pub name: Box<str>,
+    /// Its path without a trailing slash: `/public/api/v1`.
+    pub address: Box<str>,
+    /// What most of its routes ask for in a header: an address below it that is no route asks for
+    /// that, too, so that routes cannot be told from other addresses.
+    pub credential: Option<usize>,
+}
+
+impl Base {
+    /// Whether a path, without the prefix of a mount, stands under this root.
+    #[must_use]
+    pub fn holds(&self, path: &str) -> bool {
+        path.strip_prefix(&*self.address)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
 impl Dialect {
+    /// The root that a path stands under, without the prefix of a mount: the longest.
+    #[must_use]
+    pub fn base(&self, path: &str) -> Option<&Base> {
+        self.bases.iter().filter(|b| b.holds(path)).max_by_key(|b| b.address.len())
+    }
+
+    /// The address that a request line of this dialect means: `/labels` below the first root,
+    /// `@platform/users` below the one of that name. `None` where there is no such root.
+    #[must_use]
+    pub fn address(&self, line: &str) -> Option<String> {
+        let (base, path) = match line.strip_prefix('@') {
+            None => (self.bases.first()?, line),
+            Some(rest) => {
+                let (name, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+                (self.bases.iter().find(|b| *b.name == *name)?, path)
+            }
+        };
+        Some(format!("{}{path}", base.address))
+    }
+
     /// What its documents promise of its records.
     #[must_use]
     pub fn promises(&self) -> Option<&dyn Promises> {

@@ -132,8 +132,13 @@ async fn one(
     found: &mut Diagnostics,
 ) {
     let bad = |span: Span, message: String| Diagnostic::error(Code::BadExample, span, message);
-    let Some(base) = dialect.bases.first() else { return };
-    let address = format!("{base}{}", example.target);
+    let Some(address) = dialect.address(&example.target) else {
+        let message = "this request is below no root of the dialect";
+        found.push(
+            bad(example.request_span, message.into()).help("write it as in `GET @name/path`"),
+        );
+        return;
+    };
     let mut request = Request::builder().method(&*example.method).uri(&address);
     for (name, value) in &example.headers {
         request = request.header(name, value);

@@ -32,11 +32,11 @@ pub fn requests(
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Asked> {
-    let Some(base) = dialect.bases.first() else { return Vec::new() };
     let folder = format!("{}/examples/", dialect.name);
     let mut asked = Vec::new();
     for path in files.paths().filter(|p| p.starts_with(&folder) && p.ends_with(".yaml")) {
         let Some(example) = file::read(files, path, sources, diagnostics) else { continue };
+        let Some(target) = dialect.address(&example.target) else { continue };
         let (body, media) = example.sent.unzip();
         let mut headers = example.headers;
         let said = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
@@ -46,7 +46,7 @@ pub fn requests(
             route: example.route,
             own_credential: example.credential,
             method: example.method,
-            target: format!("{base}{}", example.target),
+            target,
             headers,
             body: body.unwrap_or_default(),
         });

@@ -4,7 +4,9 @@
 use crate::syntax::yaml::Entry;
 use crate::syntax::{Code, Diagnostic, Diagnostics, Node, Span, closest};
 
-use crate::dialect::route::{Segment, Template};
+use crate::dialect::Base;
+use crate::dialect::route::{Route, Segment, Template};
+use crate::dialect::scheme::{Credential, Place};
 
 /// The methods that a route may have.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
@@ -58,6 +60,29 @@ impl Bases {
             ));
         }
         Self { list }
+    }
+
+    /// The roots, each with the credential that most of its routes ask for.
+    pub(super) fn of(self, routes: &[Route], credentials: &[Credential]) -> Vec<Base> {
+        let bare = |(name, address)| Base { name, address, credential: None };
+        let bases: Vec<Base> = self.list.into_iter().map(bare).collect();
+        let in_header = |index: usize| {
+            credentials.get(index).is_some_and(|c| !matches!(c.place, Place::Path(_)))
+        };
+        let own = |base: &Base, route: &Route| {
+            let path = route.template.text.split('?').next().unwrap_or_default();
+            let longest = bases.iter().filter(|b| b.holds(path)).max_by_key(|b| b.address.len());
+            longest == Some(base)
+        };
+        let asked = |base: &Base, index: usize| {
+            routes.iter().filter(|r| r.credential == Some(index) && own(base, r)).count()
+        };
+        let most = |base: &Base| {
+            let counted = (0..credentials.len()).filter(|i| in_header(*i));
+            let counted = counted.map(|i| (asked(base, i), std::cmp::Reverse(i)));
+            counted.filter(|(count, _)| *count > 0).max().map(|(_, index)| index.0)
+        };
+        bases.iter().map(|base| Base { credential: most(base), ..base.clone() }).collect()
     }
 
     /// The address of `@name`, or the first.

@@ -272,14 +272,16 @@ fn compile(
         .names("records")
         .map(|n| (n.into(), library.program(n, false), library.program(n, true)))
         .collect();
+    let credentials: Vec<_> = credentials.into_iter().map(|c| c.credential).collect();
+    let bases = head.bases.of(&routes, &credentials);
     Some(Loaded {
         dialect: Dialect {
             name: name.into(),
             system: head.system.into(),
             prefix: head.prefix.into(),
-            bases: head.bases.list.into_iter().map(|(_, address)| address).collect(),
+            bases,
             routes,
-            credentials: credentials.into_iter().map(|c| c.credential).collect(),
+            credentials,
             envelopes,
             quirks: head.quirks,
             records,

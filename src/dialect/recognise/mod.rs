@@ -11,9 +11,9 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 use smallvec::SmallVec;
 
-use super::Dialect;
 use super::catalog::{Catalog, Mount};
 use super::route::{Route, Segment};
+use super::{Base, Dialect};
 
 /// What a request line stands for.
 #[derive(Debug)]
@@ -118,7 +118,7 @@ impl Router {
         for mount in mounts {
             let Some(dialect) = dialects.get(mount.dialect) else { continue };
             for base in &dialect.bases {
-                let prefix = format!("{}{base}", mount.prefix).into_boxed_str();
+                let prefix = format!("{}{}", mount.prefix, base.address).into_boxed_str();
                 if let Some(c) = claims.iter().find(|c| c.host == mount.host && c.prefix == prefix)
                 {
                     twice.push((c.mount, mount.index));
@@ -234,17 +234,17 @@ impl Claim {
 }
 
 /// The templates below one root of a dialect.
-fn tree(dialect: &Dialect, base: &str) -> matchit::Router<Choices> {
+fn tree(dialect: &Dialect, base: &Base) -> matchit::Router<Choices> {
     let mut patterns: Vec<(String, Choices)> = Vec::new();
     for (index, route) in dialect.routes.iter().enumerate() {
         // The longest root that a template stands under is its own.
         let path = route.template.text.split('?').next().unwrap_or_default();
-        let own = dialect.bases.iter().filter(|b| below(path, b));
-        if own.max_by_key(|b| b.len()).map(|b| &**b) != Some(base) {
+        if dialect.base(path) != Some(base) {
             continue;
         }
         let pattern = route.template.pattern();
-        let pattern = pattern.get(base.len()..).filter(|p| !p.is_empty()).unwrap_or("/").to_owned();
+        let own = base.address.len();
+        let pattern = pattern.get(own..).filter(|p| !p.is_empty()).unwrap_or("/").to_owned();
         match patterns.iter_mut().find(|(p, _)| *p == pattern) {
             Some((_, choices)) => choices.push((route.method, index)),
             None => patterns.push((pattern, Choices::from_iter([(route.method, index)]))),
@@ -258,10 +258,6 @@ fn tree(dialect: &Dialect, base: &str) -> matchit::Router<Choices> {
         let _ = tree.insert(pattern, choices);
     }
     tree
-}
-
-fn below(path: &str, base: &str) -> bool {
-    path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether a query has the fixed members that a route asks for.

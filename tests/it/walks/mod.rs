@@ -32,7 +32,7 @@ fn catalog() -> Catalog {
 /// prefix is left out first.
 fn route_of(catalog: &Catalog, dialect: &str, method: &str, path: &str) -> Option<String> {
     let bases = &catalog.named(dialect)?.bases;
-    let start = bases.iter().filter_map(|base| path.find(&**base)).min().unwrap_or(0);
+    let start = bases.iter().filter_map(|base| path.find(&*base.address)).min().unwrap_or(0);
     match catalog.recognise(dialect, method, &path[start..]) {
         Recognition::Route { route, .. } => Some(route.name.to_string()),
         _ => None,

@@ -86,7 +86,8 @@ fn own_roots_take_the_place_of_the_bases_and_changed_routes_are_own() {
     assert_eq!(found, Vec::<String>::new());
     let catalog = catalog.unwrap();
     let child = catalog.named("child").unwrap();
-    assert_eq!(child.bases, ["/x".into()]);
+    let bases: Vec<_> = child.bases.iter().map(|b| (&*b.name, &*b.address)).collect();
+    assert_eq!(bases, [("api", "/x")]);
     let origins: Vec<_> = child.routes.iter().map(|r| (&*r.name, r.origin)).collect();
     assert_eq!(origins, [("things.get", Origin::Inherited), ("things.name", Origin::Own)]);
     assert_eq!(child.routes[1].replies[0].status, 203);
