@@ -235,13 +235,17 @@ pub fn routes(catalog: &Catalog) -> serde_json::Value {
     catalog
         .routes()
         .map(|route| {
-            serde_json::json!({
+            let mut listed = serde_json::json!({
                 "dialect": route.dialect,
                 "method": route.method,
                 "path": route.template,
                 "route": route.name,
                 "operations": route.operations,
-            })
+            });
+            if let (Some(evidence), Some(listed)) = (route.evidence, listed.as_object_mut()) {
+                listed.insert("evidence".to_owned(), evidence.word().into());
+            }
+            listed
         })
         .collect()
 }

@@ -6,6 +6,7 @@ use crate::app;
 use crate::cli::args::{Listing, Routes};
 use crate::cli::{Console, Exit};
 use crate::dialect::catalog::{Catalog, Listed};
+use crate::dialect::documented::Evidence;
 use crate::syntax::{Sources, closest};
 
 pub(super) fn run(args: &Routes, console: &mut Console<'_>) -> Exit {
@@ -56,7 +57,7 @@ fn table(routes: &[Listed<'_>]) -> String {
         (width(|r| r.dialect.len()), width(|r| r.method.len()), width(|r| r.template.len()));
     let mut text = String::new();
     for r in routes {
-        let _ = writeln!(
+        let _ = write!(
             text,
             "{:dialect$}  {:method$}  {:path$}  → {}",
             r.dialect,
@@ -64,6 +65,11 @@ fn table(routes: &[Listed<'_>]) -> String {
             r.template,
             r.operations.join(", ")
         );
+        // What a page shows needs no word.
+        if let Some(evidence) = r.evidence.filter(|e| *e != Evidence::Seen) {
+            let _ = write!(text, "  ({})", evidence.word());
+        }
+        text.push('\n');
     }
     text
 }

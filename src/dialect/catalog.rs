@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::canonical::{Contract, OperationId, Params, Tenant};
 
 use super::Dialect;
+use super::documented::Evidence;
 use super::recognise::{Recognition, Router};
 use super::route::Route;
 
@@ -87,6 +88,8 @@ pub struct Listed<'c> {
     pub name: &'c str,
     /// The canonical operations it asks for, in order, each once.
     pub operations: Vec<&'c str>,
+    /// How the operation is known that it is, where the documents say so.
+    pub evidence: Option<Evidence>,
 }
 
 impl Catalog {
@@ -142,6 +145,9 @@ impl Catalog {
                     },
                     name: &route.name,
                     operations,
+                    evidence: route
+                        .documents
+                        .and_then(|at| dialect.documented.as_ref()?.operations.get(at)?.evidence),
                 }
             })
         })

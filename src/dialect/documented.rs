@@ -35,6 +35,39 @@ pub struct Operation {
     pub body: Vec<(Box<str>, SchemaId)>,
     /// What it answers with.
     pub responses: Vec<(Status, Promise)>,
+    /// `x-evidence`: how it is known, where that is said.
+    pub evidence: Option<Evidence>,
+}
+
+/// How an operation is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// A page shows it.
+    Seen,
+    /// No page shows it; it follows from those that are shown.
+    Inferred,
+    /// Nothing is known but that it is there.
+    Unknown,
+}
+
+impl Evidence {
+    /// Every word, as it is written.
+    pub(super) const WORDS: [&str; 3] = ["seen", "inferred", "unknown"];
+
+    /// The one with a word.
+    pub(super) fn of(word: &str) -> Option<Self> {
+        [Self::Seen, Self::Inferred, Self::Unknown].into_iter().find(|e| e.word() == word)
+    }
+
+    /// Its word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Seen => "seen",
+            Self::Inferred => "inferred",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// Which answers a response is about.

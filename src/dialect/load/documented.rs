@@ -2,7 +2,7 @@
 //! written in.
 
 use crate::canonical::contract::{Reader, Style, skip_documentation};
-use crate::dialect::documented::{Documented, Operation, Promise, Status};
+use crate::dialect::documented::{Documented, Evidence, Operation, Promise, Status};
 use crate::mapping::law::Links;
 use crate::syntax::yaml::Entry;
 use crate::syntax::{Code, Diagnostic, Diagnostics, Fields, Node, Span, closest};
@@ -129,6 +129,7 @@ impl<'n> File<'n, '_> {
         let name = fields.text("operationId");
         let parameters = fields.list("parameters").unwrap_or_default();
         let body = fields.get("requestBody");
+        let evidence = fields.word("x-evidence", &Evidence::WORDS).and_then(Evidence::of);
         let responses = fields.required("responses").and_then(Node::as_map);
         fields.finish();
         let (Some(name), Some(responses)) = (name, responses) else { return };
@@ -161,6 +162,7 @@ impl<'n> File<'n, '_> {
             parameters,
             body,
             responses,
+            evidence,
         });
     }
 
