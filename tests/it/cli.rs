@@ -145,7 +145,8 @@ fn check_passes_on_what_is_shipped_and_on_what_is_exported() {
 /// A fault made in a copy of the shipped mappings, kept as a file: what is expected of `check`, and
 /// lines of a file with what stands in their place.
 struct Fault {
-    /// `CODE file:line:column`, one for each problem.
+    /// `CODE file:line:column`, one for each problem. A line of `+2` is two below the one at which the
+    /// file was changed, so that a file may grow above it.
     expect: Vec<String>,
     /// What `check` ends with: 0 where it is a warning.
     exit: i32,
@@ -183,14 +184,28 @@ impl Fault {
         fault
     }
 
-    /// Lays the dialect with the fault into a folder of its own.
-    fn make(&self, exported: &Path, folder: &Path) {
+    /// Lays the dialect with the fault into a folder of its own, and says at which line it was changed.
+    fn make(&self, exported: &Path, folder: &Path) -> usize {
         let (dialect, _) = self.file.split_once('/').unwrap();
         copy(&exported.join(dialect), &folder.join(dialect));
         let path = folder.join(&self.file);
         let old = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(old.contains(&self.old), "{} has not\n{}", self.file, self.old);
+        let place = old.find(&self.old);
+        let place = place.unwrap_or_else(|| panic!("{} has not\n{}", self.file, self.old));
         std::fs::write(&path, old.replacen(&self.old, &self.new, 1)).unwrap();
+        old[..place].lines().count() + 1
+    }
+
+    /// What is expected, with the line of the change filled in.
+    fn expected(&self, changed: usize) -> Vec<String> {
+        let filled = |expect: &String| match expect.split_once(":+") {
+            Some((file, rest)) => {
+                let (below, column) = rest.split_once(':').unwrap();
+                format!("{file}:{}:{column}", changed + below.parse::<usize>().unwrap())
+            }
+            None => expect.clone(),
+        };
+        self.expect.iter().map(filled).collect()
     }
 }
 
@@ -220,7 +235,7 @@ fn check_tells_of_every_fault_what_and_where() {
         let name = path.file_stem().unwrap().to_str().unwrap();
         let fault = Fault::read(path);
         let broken = folder.path().join(name);
-        fault.make(&exported, &broken);
+        let expect = fault.expected(fault.make(&exported, &broken));
         let shown = broken.display().to_string();
         let (out, _) = ended(&deskbridge(&["check", &shown, "--format", "json"]), fault.exit);
         let problems = json_of(&out)["problems"].clone();
@@ -238,10 +253,10 @@ fn check_tells_of_every_fault_what_and_where() {
             .first()
             .map(|p| text(&p["message"]) + " / " + &text(&p["help"]))
             .unwrap_or_default();
-        if found != fault.expect || !said.contains(&fault.words) {
+        if found != expect || !said.contains(&fault.words) {
             wrong.push(format!(
                 "{name}\n  expected {:?} {}\n  found {found:?} {said}",
-                fault.expect, fault.words
+                expect, fault.words
             ));
         }
     }
