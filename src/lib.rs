@@ -5,6 +5,7 @@ pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod coverage;
 pub mod error;
 pub mod events;
 pub mod examples;

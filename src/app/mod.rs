@@ -242,6 +242,10 @@ pub fn routes(catalog: &Catalog) -> serde_json::Value {
                 "route": route.name,
                 "operations": route.operations,
             });
+            if let (Some((id, title)), Some(listed)) = (route.documented, listed.as_object_mut()) {
+                let operation = serde_json::json!({ "id": id, "title": title });
+                listed.insert("documented".to_owned(), operation);
+            }
             if let (Some(evidence), Some(listed)) = (route.evidence, listed.as_object_mut()) {
                 listed.insert("evidence".to_owned(), evidence.word().into());
             }

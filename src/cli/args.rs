@@ -40,6 +40,8 @@ pub enum Command {
     Check(Check),
     /// List every route and what it stands for
     Routes(Routes),
+    /// Count what the documents have against what is mapped
+    Coverage(Coverage),
     /// Translate one body, offline
     Translate(Translate),
     /// Ask a running gateway whether it is ready
@@ -121,6 +123,30 @@ pub struct Routes {
     /// How they are written
     #[arg(long, value_enum, default_value_t = Listing::Table)]
     pub format: Listing,
+    /// Dialect folders to lay over the embedded ones
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub mappings: Option<PathBuf>,
+}
+
+/// Count what the documents have against what is mapped.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Ends with 1 when a documented operation has no route, when a documented field is neither
+mapped nor dropped with a reason, when a field is dropped that the canonical model has, or when
+more fields are dropped than `x-drops` in documented.yaml says.
+
+Examples:
+  deskbridge coverage
+  deskbridge coverage --dialect account
+  deskbridge coverage --format json | jq '.dialects[].faults'"
+)]
+pub struct Coverage {
+    /// Only this dialect's
+    #[arg(long, value_name = "D")]
+    pub dialect: Option<String>,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Report::Text)]
+    pub format: Report,
     /// Dialect folders to lay over the embedded ones
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub mappings: Option<PathBuf>,

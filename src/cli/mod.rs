@@ -4,6 +4,7 @@ pub mod args;
 mod check;
 mod completions;
 mod console;
+mod coverage;
 mod health;
 mod laws;
 mod mappings;
@@ -78,6 +79,7 @@ fn run(cli: Cli, environment: &Environment, console: &mut Console<'_>) -> Exit {
         Command::Serve(args) => serve::run(args, environment, console),
         Command::Check(args) => check::run(&args, console),
         Command::Routes(args) => routes::run(&args, console),
+        Command::Coverage(args) => coverage::run(&args, console),
         Command::Translate(args) => translate::run(&args, console),
     }
 }

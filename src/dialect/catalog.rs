@@ -88,6 +88,8 @@ pub struct Listed<'c> {
     pub name: &'c str,
     /// The canonical operations it asks for, in order, each once.
     pub operations: Vec<&'c str>,
+    /// The documented operation that it is: id and title of its page.
+    pub documented: Option<(&'c str, &'c str)>,
     /// How the operation is known that it is, where the documents say so.
     pub evidence: Option<Evidence>,
 }
@@ -145,6 +147,10 @@ impl Catalog {
                     },
                     name: &route.name,
                     operations,
+                    documented: route.documents.and_then(|at| {
+                        let operation = dialect.documented.as_ref()?.operations.get(at)?;
+                        Some((&*operation.name, &*operation.title))
+                    }),
                     evidence: route
                         .documents
                         .and_then(|at| dialect.documented.as_ref()?.operations.get(at)?.evidence),

@@ -1,7 +1,7 @@
 //! What a vendor's documents promise: `documented.yaml`, loaded. What a mapping writes is held
 //! against it; nothing on the way of a request reads it.
 
-use crate::canonical::contract::{SchemaId, Schemas};
+use crate::canonical::contract::{Dropped, SchemaId, Schemas};
 use crate::canonical::validate::{Violation, validate_published};
 use crate::mapping::law::{Json, Links, Promises, Unlike};
 
@@ -14,6 +14,8 @@ pub struct Documented {
     pub operations: Vec<Operation>,
     /// `x-ordered`: members are written in the order of the schemas.
     pub ordered: bool,
+    /// `x-drops`: so many fields may be dropped.
+    pub most_drops: Option<usize>,
     /// Records of the mapping that say which schema they encode.
     pub records: Vec<(Box<str>, SchemaId)>,
     /// `x-canonical`: the places that members show.
@@ -25,18 +27,35 @@ pub struct Documented {
 pub struct Operation {
     /// `operationId`.
     pub name: Box<str>,
+    /// `summary`: the title of its page.
+    pub title: Box<str>,
     /// `GET`, `POST`, …
     pub method: Box<str>,
+    /// The path as it is published.
+    pub path: Box<str>,
     /// The path with its parameters numbered, so that two that match the same addresses are equal.
     pub pattern: Box<str>,
-    /// Names of the parameters of query and headers, each with where it stands.
-    pub parameters: Vec<(Box<str>, Box<str>)>,
+    /// The parameters of query and headers.
+    pub parameters: Vec<Parameter>,
     /// What it takes, by media type.
     pub body: Vec<(Box<str>, SchemaId)>,
-    /// What it answers with.
+    /// What it answers with; nothing where the operation is only listed, and not written out yet.
     pub responses: Vec<(Status, Promise)>,
+    /// `x-served-by`: the route of another dialect that answers at this address, `dialect/route`.
+    pub served_by: Option<Box<str>>,
     /// `x-evidence`: how it is known, where that is said.
     pub evidence: Option<Evidence>,
+}
+
+/// A parameter as it is published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: Box<str>,
+    /// `query` or `header`.
+    pub location: Box<str>,
+    /// `x-dropped`: no route reads it, and why.
+    pub dropped: Option<Dropped>,
 }
 
 /// How an operation is known.
@@ -81,6 +100,18 @@ pub enum Status {
     Default,
 }
 
+impl Status {
+    /// Whether no success is meant.
+    #[must_use]
+    pub fn is_failure(self) -> bool {
+        match self {
+            Self::Exact(status) => status >= 400,
+            Self::Class(class) => class >= 4,
+            Self::Default => true,
+        }
+    }
+}
+
 /// What an answer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Promise {
@@ -107,13 +138,31 @@ impl Documented {
         self.operations.iter().position(|o| &*o.method == method && &*o.pattern == pattern)
     }
 
+    /// Whether an operation is only listed: named, and nothing is written down of its answers.
+    #[must_use]
+    pub fn is_listed(&self, operation: usize) -> bool {
+        self.operations.get(operation).is_some_and(|o| o.responses.is_empty())
+    }
+
     /// What is promised of an answer of an operation; `None` where the documents are silent.
     #[must_use]
     pub fn promise(&self, operation: usize, status: u16) -> Option<Promise> {
+        let (_, promise) = self.response(operation, status)?;
+        Some(promise)
+    }
+
+    /// Which response of an operation an answer is.
+    #[must_use]
+    pub fn answers(&self, operation: usize, status: u16) -> Option<Status> {
+        let (found, _) = self.response(operation, status)?;
+        Some(found)
+    }
+
+    fn response(&self, operation: usize, status: u16) -> Option<(Status, Promise)> {
         let responses = &self.operations.get(operation)?.responses;
         [Status::Exact(status), Status::Class(status / 100), Status::Default]
             .iter()
-            .find_map(|wanted| responses.iter().find(|(s, _)| s == wanted).map(|(_, p)| *p))
+            .find_map(|wanted| responses.iter().find(|(s, _)| s == wanted).copied())
     }
 
     /// What is wrong with a text of a schema.
@@ -135,6 +184,9 @@ impl Documented {
             Some(Promise::Json(schema)) => self.check(schema, body),
             Some(Promise::Nothing) if !body.is_empty() => {
                 vec![whole("unknown", "must be empty".to_owned())]
+            }
+            None if status < 400 && self.is_listed(operation) => {
+                vec![whole("invalid", "is not written down".to_owned())]
             }
             None if status < 400 => {
                 let promised = self.operations.get(operation).map(|o| &o.responses);

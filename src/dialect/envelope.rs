@@ -38,6 +38,12 @@ impl Envelopes {
         Self { rows }
     }
 
+    /// Every row.
+    #[must_use]
+    pub fn rows(&self) -> &[Envelope] {
+        &self.rows
+    }
+
     /// The row for a problem: code and cause, then the code, then the default.
     #[must_use]
     pub fn find(&self, code: ProblemCode, cause: Option<&str>) -> Option<&Envelope> {

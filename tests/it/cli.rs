@@ -44,6 +44,7 @@ fn help_is_there_for_every_command() {
         "serve",
         "check",
         "routes",
+        "coverage",
         "translate",
         "health",
         "mappings",

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use deskbridge::canonical::{Contract, validate};
 use deskbridge::dialect::embedded::{CONTRACT, Files};
+use deskbridge::dialect::load::published;
 use deskbridge::syntax::{Diagnostics, Sources, yaml};
 use serde_json::{Value, json};
 
@@ -19,9 +20,9 @@ use crate::support::gateway::Gateway;
 fn documented(dialect: Dialect) -> Value {
     let files = Files::embedded();
     let mut sources = Sources::default();
-    let text = files.read(&format!("{}/documented.yaml", dialect.name)).expect("documented");
-    let id = sources.add("documented.yaml", text);
-    let file = yaml::parse(&sources, id, yaml::CONTRACT_NODES).expect("YAML").to_json();
+    let mut diagnostics = Diagnostics::default();
+    let file = published(&files, dialect.name, &mut sources, &mut diagnostics);
+    let file = file.expect("documented").to_json();
     let operations = file["paths"].as_object().unwrap().values();
     let operation = operations
         .filter_map(|path| path.get("get"))
@@ -29,6 +30,11 @@ fn documented(dialect: Dialect) -> Value {
         .expect("an operation");
     let response = written_out(&operation["responses"]["200"], &file);
     response["content"]["application/json"]["schema"].clone()
+}
+
+/// Whether a property is known to be something else than the documents say.
+fn differs(property: &Value) -> bool {
+    ["x-differs", "x-dropped"].iter().any(|key| property.get(key).is_some())
 }
 
 /// The schema without references; what is known to differ may be anything.
@@ -43,10 +49,8 @@ fn written_out(schema: &Value, file: &Value) -> Value {
             if let Some(properties) = members.get("properties").and_then(Value::as_object).cloned()
                 && let Some(required) = members.get_mut("required").and_then(Value::as_array_mut)
             {
-                required
-                    .retain(|name| properties[name.as_str().unwrap()].get("x-differs").is_none());
+                required.retain(|name| !differs(&properties[name.as_str().unwrap()]));
             }
-            let differs = |value: &Value| value.get("x-differs").is_some();
             members
                 .into_iter()
                 .map(|(key, value)| {

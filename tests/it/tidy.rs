@@ -11,6 +11,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("error", &["canonical"]),
     ("mapping", &["canonical", "syntax", "json"]),
     ("dialect", &["mapping", "canonical", "syntax", "json"]),
+    ("coverage", &["dialect", "mapping", "canonical", "syntax"]),
     ("call", &["dialect", "canonical"]),
     ("forwarded", &["server"]), // networks
     ("telemetry", &["canonical", "forwarded"]),

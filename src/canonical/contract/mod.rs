@@ -289,8 +289,21 @@ pub struct Property {
     pub names_at: Span,
     /// `default`: what a new resource has there.
     pub default: Option<serde_json::Value>,
-    /// `x-differs`: known to be something else than the document says; it is not looked at.
+    /// `x-differs`, `x-dropped`: known to be something else than the document says; it is not
+    /// looked at.
     pub differs: bool,
+    /// `x-dropped`: no mapping speaks it, and why. Only published documents have it.
+    pub dropped: Option<Dropped>,
+}
+
+/// Why something that is published is not spoken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// In words.
+    pub why: Box<str>,
+    /// `canonical: none`: whoever wrote it looked for it in the contract, and it is not there under
+    /// its name or another.
+    pub nowhere: bool,
 }
 
 /// Members beyond the listed ones.

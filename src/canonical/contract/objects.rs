@@ -2,9 +2,9 @@
 
 use super::load::Reader;
 use super::schemas::skip;
-use super::{Additional, Kind, Names, Property, SchemaId};
+use super::{Additional, Dropped, Kind, Names, Property, SchemaId};
 use crate::syntax::yaml::Entry;
-use crate::syntax::{Code, Diagnostic, Fields, Node, Value, closest};
+use crate::syntax::{Code, Diagnostic, Diagnostics, Fields, Node, Value, closest};
 
 /// Deepest nesting of `allOf`; beyond it, it goes round in a circle.
 const MOST_DEPTH: u32 = 8;
@@ -131,11 +131,25 @@ impl<'n> Reader<'n, '_> {
             names: None,
             names_at: entry.value.span,
             default: entry.value.get("default").map(Node::to_json),
-            differs: entry.value.get("x-differs").is_some(),
+            differs: ["x-differs", "x-dropped"].iter().any(|k| entry.value.get(k).is_some()),
+            dropped: None,
         };
         if let Some(mut fields) = Fields::of(&entry.value, "a property", self.diagnostics) {
             for key in ["x-differs", "x-empty"] {
                 fields.text(key);
+            }
+            if let Some(node) = fields.get("x-dropped") {
+                property.dropped = Dropped::read(node, fields.diagnostics());
+                if let Some(shown) = fields.get("x-canonical") {
+                    fields.diagnostics().push(
+                        Diagnostic::error(
+                            Code::Contract,
+                            node.span,
+                            "what shows a place of the contract is not dropped",
+                        )
+                        .related(shown.span, "the place"),
+                    );
+                }
             }
             property.gateway = fields.boolean("x-gateway").unwrap_or(false);
             property.include = fields.text("x-include").map(Into::into);
@@ -153,5 +167,20 @@ impl<'n> Reader<'n, '_> {
             self.error(Code::Contract, &entry.value, "what has to be asked for is not required");
         }
         property
+    }
+}
+
+impl Dropped {
+    /// Reads `x-dropped: why`, or `x-dropped: { why: …, canonical: none }`.
+    pub(crate) fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+        if let Some(why) = node.as_text() {
+            return Some(Self { why: why.into(), nowhere: false });
+        }
+        let mut fields = Fields::of(node, "`x-dropped`", diagnostics)?;
+        fields.required("why");
+        let why = fields.text("why");
+        let nowhere = fields.word("canonical", &["none"]).is_some();
+        fields.finish();
+        Some(Self { why: why?.into(), nowhere })
     }
 }

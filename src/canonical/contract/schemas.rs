@@ -19,7 +19,8 @@ const SCHEMA_DOCUMENTATION: [&str; 7] = [
 /// Keys of ours; they stand on a property, beside its schema.
 const PROPERTY_KEYS: [&str; 4] = ["x-include", "x-ref", "x-gateway", "x-names"];
 /// The same of published documents.
-const PUBLISHED_KEYS: [&str; 5] = ["x-differs", "x-empty", "x-canonical", "x-null", "x-words"];
+const PUBLISHED_KEYS: [&str; 6] =
+    ["x-differs", "x-dropped", "x-empty", "x-canonical", "x-null", "x-words"];
 
 impl Style {
     /// Keys that stand on a property, beside its schema.

@@ -1,8 +1,8 @@
 //! `documented.yaml`: OpenAPI of what the vendor's pages promise, in the subset the contract is
 //! written in.
 
-use crate::canonical::contract::{Reader, Style, skip_documentation};
-use crate::dialect::documented::{Documented, Evidence, Operation, Promise, Status};
+use crate::canonical::contract::{Dropped, Reader, SchemaId, Style, skip_documentation};
+use crate::dialect::documented::{Documented, Evidence, Operation, Parameter, Promise, Status};
 use crate::mapping::law::Links;
 use crate::syntax::yaml::Entry;
 use crate::syntax::{Code, Diagnostic, Diagnostics, Fields, Node, Span, closest};
@@ -58,6 +58,7 @@ fn file(node: &Node, diagnostics: &mut Diagnostics) -> Option<Documented> {
     }
     skip_documentation(&mut top);
     let ordered = top.boolean("x-ordered").unwrap_or(false);
+    let most_drops = top.count("x-drops");
     let components = top.get("components");
     let paths = top.map("paths").unwrap_or_default();
     top.finish();
@@ -77,6 +78,7 @@ fn file(node: &Node, diagnostics: &mut Diagnostics) -> Option<Documented> {
         reader: Reader::new(Style::Published, components, diagnostics),
         operations: Vec::new(),
         spans: Vec::new(),
+        written_out: paths.iter().flat_map(written_out).collect(),
     };
     for path in paths {
         file.path(path);
@@ -85,6 +87,7 @@ fn file(node: &Node, diagnostics: &mut Diagnostics) -> Option<Documented> {
         operations: file.operations,
         schemas: file.reader.finish(),
         ordered,
+        most_drops,
         records: Vec::new(),
         links,
     })
@@ -95,6 +98,15 @@ struct File<'n, 'd> {
     operations: Vec<Operation>,
     /// Where the name of each operation stands.
     spans: Vec<Span>,
+    /// Method and path of the operations whose answers are written down.
+    written_out: Vec<(&'static str, String)>,
+}
+
+/// What of a path is more than a line in a list.
+fn written_out(path: &Entry) -> impl Iterator<Item = (&'static str, String)> {
+    let answers =
+        |method: &&str| path.value.get(method).is_some_and(|o| o.get("responses").is_some());
+    METHODS.into_iter().filter(answers).map(|method| (method, pattern(&path.key)))
 }
 
 impl<'n> File<'n, '_> {
@@ -116,8 +128,19 @@ impl<'n> File<'n, '_> {
         }
     }
 
-    fn operation(&mut self, path: &Entry, method: &str, entry: &'n Entry, shared: &'n [Node]) {
+    fn operation(
+        &mut self,
+        path: &Entry,
+        method: &'static str,
+        entry: &'n Entry,
+        shared: &'n [Node],
+    ) {
         let node = &entry.value;
+        let address = (method, pattern(&path.key));
+        // A line of a list is there until somebody writes out what it names.
+        if node.get("responses").is_none() && self.written_out.contains(&address) {
+            return;
+        }
         let Some(mut fields) = Fields::of(node, "an operation", self.reader.diagnostics) else {
             return;
         };
@@ -130,11 +153,13 @@ impl<'n> File<'n, '_> {
         let parameters = fields.list("parameters").unwrap_or_default();
         let body = fields.get("requestBody");
         let evidence = fields.word("x-evidence", &Evidence::WORDS).and_then(Evidence::of);
-        let responses = fields.required("responses").and_then(Node::as_map);
+        let served_by = fields.text("x-served-by").map(Into::into);
+        let title = fields.text("summary").unwrap_or_default();
+        let responses = fields.map("responses").unwrap_or_default();
         fields.finish();
-        let (Some(name), Some(responses)) = (name, responses) else { return };
+        let Some(name) = name else { return };
         let span = node.get("operationId").map_or(entry.key_span, |n| n.span);
-        let pattern: Box<str> = pattern(&path.key).into();
+        let pattern: Box<str> = address.1.into();
         let twice = |o: &Operation| {
             *o.name == *name || (o.pattern == pattern && o.method.eq_ignore_ascii_case(method))
         };
@@ -150,24 +175,26 @@ impl<'n> File<'n, '_> {
             .iter()
             .chain(parameters)
             .filter_map(|node| self.parameter(node))
-            .filter(|(_, location)| &**location != "path")
+            .filter(|parameter| &*parameter.location != "path")
             .collect();
         let body = body.map(|node| self.body(node)).unwrap_or_default();
         let responses = responses.iter().filter_map(|response| self.response(response)).collect();
         self.spans.push(span);
         self.operations.push(Operation {
             name: name.into(),
+            title: title.into(),
+            path: path.key.as_str().into(),
             method: method.to_ascii_uppercase().into(),
             pattern,
             parameters,
             body,
             responses,
+            served_by,
             evidence,
         });
     }
 
-    /// Name and location.
-    fn parameter(&mut self, node: &'n Node) -> Option<(Box<str>, Box<str>)> {
+    fn parameter(&mut self, node: &'n Node) -> Option<Parameter> {
         let node = self.reader.follow(node, "parameters")?;
         let mut fields = Fields::of(node, "a parameter", self.reader.diagnostics)?;
         skip_documentation(&mut fields);
@@ -180,14 +207,16 @@ impl<'n> File<'n, '_> {
         let location = fields.word("in", &["path", "query", "header"]);
         fields.boolean("required");
         let schema = fields.get("schema");
+        let dropped = fields.get("x-dropped");
+        let dropped = dropped.and_then(|node| Dropped::read(node, fields.diagnostics()));
         fields.finish();
         if let Some(schema) = schema {
             self.reader.schema(schema);
         }
-        Some((name?.into(), location?.into()))
+        Some(Parameter { name: name?.into(), location: location?.into(), dropped })
     }
 
-    fn body(&mut self, node: &'n Node) -> Vec<(Box<str>, crate::canonical::contract::SchemaId)> {
+    fn body(&mut self, node: &'n Node) -> Vec<(Box<str>, SchemaId)> {
         let Some(node) = self.reader.follow(node, "requestBodies") else { return Vec::new() };
         let Some(mut fields) = Fields::of(node, "a request body", self.reader.diagnostics) else {
             return Vec::new();
@@ -204,7 +233,7 @@ impl<'n> File<'n, '_> {
     }
 
     /// The schema of a media type, where one is written.
-    fn media(&mut self, node: &'n Node) -> Option<Option<crate::canonical::contract::SchemaId>> {
+    fn media(&mut self, node: &'n Node) -> Option<Option<SchemaId>> {
         let mut fields = Fields::of(node, "a media type", self.reader.diagnostics)?;
         skip_documentation(&mut fields);
         let schema = fields.get("schema");
@@ -253,10 +282,11 @@ impl<'n> File<'n, '_> {
     }
 }
 
-/// A path with its parameters numbered, as [`crate::dialect::route::Template::pattern`] writes it.
+/// A path with its parameters numbered, as [`crate::dialect::route::Template::pattern`] writes it. A
+/// slash at the end is kept: there are pages that tell two operations by nothing else.
 fn pattern(path: &str) -> String {
     let mut text = String::with_capacity(path.len());
-    for (index, segment) in path.trim_matches('/').split('/').enumerate() {
+    for (index, segment) in path.trim_start_matches('/').split('/').enumerate() {
         text.push('/');
         if segment.starts_with('{') {
             text.push_str(&format!("{{p{index}}}"));

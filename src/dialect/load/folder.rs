@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use crate::syntax::yaml::{self, CONTRACT_NODES, Entry, FILE_NODES};
 use crate::syntax::{Code, Diagnostic, Diagnostics, Node, SourceId, Sources, Span, closest};
 
+use super::publication;
 use crate::dialect::embedded::Files;
 
 /// What a dialect's folder may hold beside `examples/` and what is no YAML.
@@ -48,10 +49,14 @@ impl Folder {
         let (conditions, routes) = (of_kind("conditions"), of_kind("routes"));
         let dialect =
             parse(files, &format!("{name}/dialect.yaml"), FILE_NODES, sources, diagnostics);
-        let path = format!("{name}/documented.yaml");
-        let documented = files.paths().any(|p| p == path);
-        let documented =
-            documented.then(|| parse(files, &path, CONTRACT_NODES, sources, diagnostics)).flatten();
+        let published = files.of_kind(name, "documented");
+        let written = published.len();
+        let published: Vec<Node> = published
+            .into_iter()
+            .filter_map(|path| parse(files, path, CONTRACT_NODES, sources, diagnostics))
+            .collect();
+        torn |= published.len() < written;
+        let documented = publication::gathered(&published, diagnostics);
         strangers(files, name, sources, diagnostics);
         let read = records
             .iter()
@@ -59,7 +64,7 @@ impl Folder {
             .chain(&conditions)
             .chain(&routes)
             .chain(&dialect)
-            .chain(&documented);
+            .chain(&published);
         let sources = read.map(|n| n.span.source).collect();
         Self { dialect, records, enums, conditions, routes, documented, sources, torn }
     }
@@ -120,7 +125,7 @@ fn strangers(files: &Files, name: &str, sources: &mut Sources, diagnostics: &mut
         );
         let near = closest(first, KINDS).map(|k| format!("did you mean `{k}.yaml`?"));
         diagnostics.push(problem.help(near.unwrap_or_else(|| {
-            "a dialect has dialect.yaml, records.yaml, enums.yaml, routes.yaml and documented.yaml; the middle three may be folders".into()
+            "a dialect has dialect.yaml, records.yaml, enums.yaml, routes.yaml and documented.yaml; all but the first may be folders".into()
         })));
     }
 }

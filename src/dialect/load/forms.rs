@@ -9,7 +9,7 @@ use crate::json::shape::{NodeId, Shape};
 use crate::mapping::plan::{Convert, Emit, Program, Ref, Test, Types, ValueOp};
 
 /// What all programs of a route read of the body that was sent.
-pub(super) fn guide(route: &Route) -> Guide {
+pub(crate) fn guide(route: &Route) -> Guide {
     let calls = route.calls.iter();
     let calls = calls.flat_map(|c| c.when.iter().chain([&c.params]).chain(&c.body));
     let replies = route.replies.iter().flat_map(|reply| {

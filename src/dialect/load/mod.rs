@@ -12,6 +12,7 @@ mod head;
 mod identity;
 mod line;
 mod paging;
+mod publication;
 mod replies;
 mod route;
 mod routes;
@@ -21,7 +22,8 @@ mod unused;
 mod widen;
 mod yaml;
 
-pub use extends::expanded;
+pub use extends::{expanded, published};
+pub(crate) use forms::guide;
 
 use std::sync::Arc;
 

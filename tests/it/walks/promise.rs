@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use deskbridge::dialect::embedded::{CONTRACT, Files};
-use deskbridge::mapping::merge;
+use deskbridge::dialect::load::published;
 use deskbridge::syntax::{Diagnostics, Node, Sources, yaml};
 use serde_json::{Value, json};
 
@@ -98,34 +98,22 @@ impl Promises {
     }
 }
 
-/// The documents of a dialect; where it extends another, laid over those of that one.
+/// The documents of a dialect, with those that they are laid over; of our own the contract.
 fn document(files: &Files, sources: &mut Sources, dialect: &str) -> Option<Node> {
-    let mut read = |path: &str| {
-        let text = files.read(path)?;
-        let id = sources.add(path, text.as_ref());
-        Some(
+    let mut diagnostics = Diagnostics::default();
+    if dialect == "canonical" {
+        let id = sources.add(CONTRACT, files.read(CONTRACT)?.as_ref());
+        return Some(
             yaml::parse(sources, id, yaml::CONTRACT_NODES)
                 .unwrap_or_else(|p| panic!("{}", p.message)),
-        )
-    };
-    if dialect == "canonical" {
-        return read(CONTRACT);
+        );
     }
-    let own = read(&format!("{dialect}/documented.yaml"));
-    let head = read(&format!("{dialect}/dialect.yaml"))?;
-    let below = match head.get("extends").and_then(Node::as_text) {
-        Some(base) => document(files, sources, base),
-        None => None,
-    };
-    match (below, own) {
-        (Some(below), Some(own)) => {
-            Some(merge(&below, &own, &["documented"], &mut Diagnostics::default()))
-        }
-        (below, own) => own.or(below),
-    }
+    let found = published(files, dialect, sources, &mut diagnostics);
+    assert!(diagnostics.is_empty(), "{}", diagnostics.render(sources, false));
+    found
 }
 
-/// A property marked `x-differs` is known to be something else than the documents say: it may be
+/// A property marked `x-differs` or `x-dropped` is known to be something else than the documents say: it may be
 /// anything, and may be missing.
 fn relax(value: &mut Value) {
     match value {
@@ -133,7 +121,7 @@ fn relax(value: &mut Value) {
             let mut free = Vec::new();
             if let Some(Value::Object(properties)) = members.get_mut("properties") {
                 for (name, property) in properties {
-                    if property.get("x-differs").is_some() {
+                    if ["x-differs", "x-dropped"].iter().any(|k| property.get(k).is_some()) {
                         free.push(name.clone());
                         *property = json!({});
                     }

@@ -182,6 +182,18 @@ pub fn expanded(files: &Files, name: &str, sources: &mut Sources, d: &mut Diagno
     documents.join("---\n")
 }
 
+/// What is published of a dialect, merged: `None` where it has no documents.
+pub fn published(
+    files: &Files,
+    name: &str,
+    sources: &mut Sources,
+    d: &mut Diagnostics,
+) -> Option<Node> {
+    let whole = Shelf::new(files).whole(name, sources, d);
+    d.extend(whole.merging);
+    whole.folder.documented
+}
+
 /// One folder over another.
 fn laid(base: Folder, over: &Folder, d: &mut Diagnostics) -> Folder {
     let mut kind = |kind: &str, below: &[Node], above: &[Node]| {
