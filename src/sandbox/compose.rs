@@ -6,6 +6,7 @@ use crate::canonical::{Payload, Problem, ProblemCode};
 use crate::sandbox::call::Call;
 use crate::sandbox::changes::{self, author, referred};
 use crate::sandbox::contacts::for_the_business;
+use crate::sandbox::csat;
 use crate::sandbox::desk::{Desk, Who};
 use crate::sandbox::fault::{Fault, invalid};
 use crate::sandbox::messages::append;
@@ -48,8 +49,9 @@ pub(super) fn add(
     changes::wake(conversation, &desk.now);
     may_write(desk, conversation, &draft)?;
     let (message, files) = draft.message(desk, conversation, body)?;
-    let message = append(desk.db, conversation, message, &desk.now)?;
+    let mut message = append(desk.db, conversation, message, &desk.now)?;
     attach(desk, &message, &files)?;
+    csat::asked(desk, conversation, &mut message)?;
     let entries = follow_up(desk, conversation, &draft)?;
     changes::record(desk, &draft.who, conversation, entries)?;
     conversation.set("updated_at", desk.now.as_str());

@@ -223,6 +223,7 @@ pub(super) fn delete(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault>
     call.check_revision(&row)?;
     let of_them = "(SELECT id FROM conversation WHERE contact_id = ?1)";
     for sql in [
+        format!("DELETE FROM csat WHERE conversation_id IN {of_them}"),
         format!(
             "DELETE FROM attachment WHERE message_id IN
              (SELECT id FROM message WHERE conversation_id IN {of_them})"

@@ -6,6 +6,7 @@ use crate::canonical::Payload;
 use crate::sandbox::call::Call;
 use crate::sandbox::changes;
 use crate::sandbox::contacts::for_the_business;
+use crate::sandbox::csat;
 use crate::sandbox::desk::{Desk, View};
 use crate::sandbox::fault::{Fault, invalid};
 use crate::sandbox::messages::MOST;
@@ -39,6 +40,10 @@ pub(super) fn update(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault>
         let entries = changes::apply(desk, &desk.who, &mut row, &patch)?;
         if row.document != before {
             changes::record(desk, &desk.who, &mut row, entries)?;
+            let ended = row.text("status") == Some("resolved");
+            if ended && before.get("status") != row.document.get("status") {
+                csat::offer(desk, &mut row)?;
+            }
             row.set("updated_at", desk.now.as_str());
             store::save(desk.db, Table::Conversation, &mut row)?;
         }
@@ -53,6 +58,7 @@ pub(super) fn delete(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault>
     for_the_business(desk)?;
     call.check_revision(&row)?;
     for sql in [
+        "DELETE FROM csat WHERE conversation_id = ?1",
         "DELETE FROM attachment WHERE message_id IN
              (SELECT id FROM message WHERE conversation_id = ?1)",
         "DELETE FROM message WHERE conversation_id = ?1",

@@ -11,16 +11,18 @@ use serde_json::{Map, Value, json};
 use crate::canonical::contract::SchemaId;
 use crate::canonical::{Actor, Contract, Payload, Problem, ProblemCode};
 use crate::sandbox::call::{ACCOUNT, Call, stamp};
+use crate::sandbox::csat;
 use crate::sandbox::fault::{Fault, not_found};
 use crate::sandbox::shape::Shape;
 use crate::sandbox::store::{self, Row, Table};
 
 /// Members `<stem>_id` beside which `<stem>_number` stands.
-pub(super) const REFERENCES: [(&str, Table); 13] = [
+pub(super) const REFERENCES: [(&str, Table); 14] = [
     ("inbox", Table::Inbox),
     ("contact", Table::Contact),
     ("contact_identity", Table::Identity),
     ("assignee", Table::Agent),
+    ("agent", Table::Agent),
     ("team", Table::Team),
     ("bot", Table::Bot),
     ("company", Table::Company),
@@ -101,6 +103,11 @@ impl<'d> Desk<'d> {
         &self.shape.contract
     }
 
+    /// What links begin with, without a slash at its end.
+    pub(super) fn public_url(&self) -> &'d str {
+        &self.shape.public_url
+    }
+
     /// Whether nothing may be left to chance.
     pub(super) fn repeatable(&self) -> bool {
         self.shape.repeatable
@@ -126,18 +133,22 @@ impl<'d> Desk<'d> {
     pub(super) fn conversation(&self, call: &Call<'_>) -> Result<Row, Fault> {
         let reference = call.text("conversation_id").unwrap_or_default();
         let found = store::find(self.db, Table::Conversation, reference)?;
+        found.filter(|row| self.is_open_conversation(row)).ok_or_else(|| not_found("conversation"))
+    }
+
+    /// Whether a conversation is open to the one who asks.
+    pub(super) fn is_open_conversation(&self, row: &Row) -> bool {
         let mine = |inboxes: &Vec<String>, row: &Row| {
             inboxes.iter().any(|id| row.text("inbox_id") == Some(id))
         };
-        let open = |row: &Row| match &self.who.identity {
+        match &self.who.identity {
             None => self.who.inboxes.as_ref().is_none_or(|inboxes| mine(inboxes, row)),
             Some(identity) if row.text("contact_identity_id") == Some(&identity.id) => true,
             // A proved identity opens every conversation of its person.
             Some(identity) => {
                 identity.is("verified") && row.text("contact_id") == identity.text("contact_id")
             }
-        };
-        found.filter(open).ok_or_else(|| not_found("conversation"))
+        }
     }
 
     /// An answer of one resource.
@@ -268,6 +279,7 @@ impl<'d> Desk<'d> {
         row.set("last_message_id", id(&last));
         row.set("last_inbound_message_id", id(&inbound));
         row.set("last_note_id", id(&note));
+        row.set("csat_id", csat::id_of(self, &row)?);
         let seen = row.text("agent_last_seen_at").unwrap_or_default().to_owned();
         let unread = "conversation_id = ?1 AND kind = 'incoming' AND created_at > ?2";
         let unread = store::count(self.db, Table::Message, unread, params![row.id, seen])?;

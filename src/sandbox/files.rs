@@ -105,6 +105,7 @@ impl Files {
             let new = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             new.execute_batch(include_str!("schema.sql"))?;
             new.execute_batch(&plain_tables(contract))?;
+            new.execute_batch(include_str!("indexes.sql"))?;
             plant(&new, contract)?;
             new.pragma_update(None, "application_id", APPLICATION)?;
             new.pragma_update(None, "user_version", VERSION)?;

@@ -10,6 +10,7 @@ mod changes;
 mod compose;
 mod contacts;
 mod conversations;
+mod csat;
 mod desk;
 mod fault;
 mod files;
@@ -156,6 +157,7 @@ enum Serve {
 /// Every operation that the sandbox has a program of its own for.
 const OPERATIONS: &[(&str, Serve)] = &[
     ("resolve.inbox", Serve::Read(identities::resolve_inbox)),
+    ("resolve.conversation", Serve::Read(csat::resolve_conversation)),
     ("attachments.content", Serve::Read(identities::attachment)),
     ("contacts.list", Serve::Read(contacts::list)),
     ("contacts.search", Serve::Read(contacts::search)),
@@ -193,6 +195,10 @@ const OPERATIONS: &[(&str, Serve)] = &[
     ("notes.get", Serve::Read(revising::get_note)),
     ("notes.update", Serve::Write(revising::update_note)),
     ("notes.delete", Serve::Write(revising::delete_note)),
+    ("csat.list", Serve::Read(csat::list)),
+    ("csat.get", Serve::Read(csat::get)),
+    ("csat.request", Serve::Write(csat::request)),
+    ("csat.submit", Serve::Write(csat::submit)),
     ("attachments.upload", Serve::Write(uploads::upload)),
 ];
 

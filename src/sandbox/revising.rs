@@ -6,6 +6,7 @@ use crate::canonical::{Payload, Problem, ProblemCode};
 use crate::sandbox::call::Call;
 use crate::sandbox::compose::spoken;
 use crate::sandbox::contacts::for_the_business;
+use crate::sandbox::csat;
 use crate::sandbox::desk::Desk;
 use crate::sandbox::fault::{Fault, invalid, not_found};
 use crate::sandbox::once::once;
@@ -126,6 +127,9 @@ fn revise(
     let before = row.document.clone();
     if let Some(Value::Object(submitted)) = body.get("submitted") {
         submit(&mut row, submitted)?;
+        if ["rating", "comment"].iter().any(|name| submitted.contains_key(*name)) {
+            csat::answered(desk, conversation, &row)?;
+        }
     }
     if ["text", "html", "markdown"].iter().any(|name| body.contains_key(*name)) {
         refuse_foreign(desk, &row)?;

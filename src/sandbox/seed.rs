@@ -67,6 +67,9 @@ fn plant_all(db: &Connection, seed: &Node, contract: &Contract) -> Result<(), Fa
     for node in list(seed, "conversations") {
         plant_conversation(db, object(node))?;
     }
+    for node in list(seed, "csat") {
+        store::insert(db, Table::Csat, object(node))?;
+    }
     if let Some(more) = seed.get("more") {
         plant_more(db, &object(more))?;
     }

@@ -21,6 +21,7 @@ pub(super) enum Table {
     Conversation,
     Message,
     Attachment,
+    Csat,
     /// One that only the contract knows.
     Plain(Kind),
 }
@@ -45,7 +46,7 @@ impl Kind {
 }
 
 /// Those that programs here know by themselves.
-const KNOWN: [Table; 11] = [
+const KNOWN: [Table; 12] = [
     Table::Inbox,
     Table::Agent,
     Table::Bot,
@@ -57,6 +58,7 @@ const KNOWN: [Table; 11] = [
     Table::Conversation,
     Table::Message,
     Table::Attachment,
+    Table::Csat,
 ];
 
 impl Table {
@@ -80,6 +82,7 @@ impl Table {
             Self::Conversation => "conversation",
             Self::Message => "message",
             Self::Attachment => "attachment",
+            Self::Csat => "csat",
             Self::Plain(kind) => kind.name(),
         }
     }
@@ -97,6 +100,7 @@ impl Table {
             Self::Conversation => "cnv",
             Self::Message => "msg",
             Self::Attachment => "att",
+            Self::Csat => "csa",
             Self::Plain(kind) => kind.name(),
         }
     }

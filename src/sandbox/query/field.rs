@@ -88,7 +88,7 @@ const COMPUTED: [(Table, &str, &str); 4] = [
 ];
 
 /// Members that are made only when a resource is shown.
-const ONLY_SHOWN: [(Table, &[&str]); 2] = [
+const ONLY_SHOWN: [(Table, &[&str]); 3] = [
     (
         Table::Conversation,
         &[
@@ -98,24 +98,27 @@ const ONLY_SHOWN: [(Table, &[&str]); 2] = [
             "last_inbound_message_number",
             "last_note_id",
             "last_note_number",
+            "csat_id",
             "reply_window",
             "url",
         ],
     ),
     (Table::Inbox, &["unread_conversations_count"]),
+    (Table::Csat, &["contact_id", "contact_number", "status", "code", "survey_url"]),
 ];
 
 /// What every resource has and nobody looks for.
 const NEVER: [&str; 5] = ["revision", "account_id", "account_number", "extensions", "external_ids"];
 
 /// The schemas of resources that are not kept by the contract alone.
-const SCHEMAS: [(Table, &str); 6] = [
+const SCHEMAS: [(Table, &str); 7] = [
     (Table::Contact, "Contact"),
     (Table::Identity, "ContactIdentity"),
     (Table::Conversation, "Conversation"),
     (Table::Message, "Message"),
     (Table::Company, "Company"),
     (Table::Attachment, "Attachment"),
+    (Table::Csat, "Csat"),
 ];
 
 /// Every kind of resource with its schema.

@@ -14,8 +14,11 @@ async fn resolving_and_reopening_are_told_and_dated() {
     assert_eq!((&resolved["waiting_since"], &resolved["waiting_on"]), (&Value::Null, &Value::Null));
     assert_eq!(resolved["last_activity_at"], BEGIN);
     assert_eq!(
-        bench.newest(2, 1).await,
-        [entry("activity", "Noor Haddad marked the conversation resolved")]
+        bench.newest(2, 2).await,
+        [
+            entry("activity", "Noor Haddad marked the conversation resolved"),
+            entry("template", "Please rate this conversation"),
+        ]
     );
     let told = bench.get(2).await["messages"][3].clone();
     assert_eq!((&told["author"]["number"], &told["visibility"]), (&json!(2), &json!("internal")));
@@ -180,8 +183,11 @@ async fn a_contact_resolves_and_changes_nothing_else() {
     let resolved = bench.update(1, json!({"status": "resolved"}), MIRA).await.unwrap();
     assert_eq!(resolved["status"], "resolved");
     assert_eq!(
-        bench.newest(1, 1).await,
-        [entry("activity", "Mira Solano marked the conversation resolved")]
+        bench.newest(1, 2).await,
+        [
+            entry("activity", "Mira Solano marked the conversation resolved"),
+            entry("template", "Please rate this conversation"),
+        ]
     );
     let problem = bench.update(1, json!({"assignee_id": null}), MIRA).await.unwrap_err();
     assert_eq!(pointer_and_code(&problem), ("/assignee_id", "read_only"));

@@ -2,6 +2,7 @@
 
 mod beginning;
 mod changing;
+mod csat;
 mod directory;
 mod listing;
 mod opening;

@@ -10,7 +10,7 @@ use crate::error::Error;
 const TOMAS: &str = "agent:n:3";
 
 impl Bench {
-    async fn on(
+    pub(super) async fn on(
         &self,
         operation: &str,
         message: &str,
@@ -30,7 +30,7 @@ impl Bench {
     }
 }
 
-fn block<'v>(message: &'v Value, kind: &str) -> &'v Value {
+pub(super) fn block<'v>(message: &'v Value, kind: &str) -> &'v Value {
     message["blocks"].as_array().unwrap().iter().find(|b| b["type"] == kind).unwrap()
 }
 
