@@ -334,8 +334,9 @@ impl Lower<'_, '_> {
     pub(super) fn target_in(&mut self, place: &Place, span: Span, of: &Ty) -> Option<Target> {
         let mut target = Target { ty: of.clone(), required: true, hollow: false };
         for (index, hop) in place.hops.iter().enumerate() {
-            if !matches!(hop, Hop::Member(_) | Hop::Index(0)) {
-                let message = format!("`{place}` cannot be written: of a list only `[0]` can");
+            if !matches!(hop, Hop::Member(_) | Hop::Index(_)) {
+                let message =
+                    format!("`{place}` cannot be written: of a list only a fixed element can");
                 self.error(Diagnostic::error(Code::BadPlace, span, message));
                 return None;
             }

@@ -18,21 +18,23 @@ pub(super) struct Tree {
     leaf: Option<(Emit, Omit)>,
     span: Option<Span>,
     members: Vec<(Box<str>, Self)>,
-    first: Option<Box<Self>>,
+    /// Fixed elements of a list, by their index.
+    elements: Vec<(u32, Self)>,
 }
 
 impl Tree {
     /// Whether something writes the place or a part of it.
     pub(super) fn has(&self, hops: &[Hop]) -> bool {
         let Some((hop, rest)) = hops.split_first() else {
-            return self.leaf.is_some() || !self.members.is_empty() || self.first.is_some();
+            return self.leaf.is_some() || !self.members.is_empty() || !self.elements.is_empty();
         };
         if self.leaf.is_some() {
             return true;
         }
         match hop {
             Hop::Member(name) => self.members.iter().any(|(n, tree)| n == name && tree.has(rest)),
-            Hop::Index(_) | Hop::Each => self.first.as_ref().is_some_and(|t| t.has(rest)),
+            Hop::Index(index) => self.elements.iter().any(|(i, t)| i == index && t.has(rest)),
+            Hop::Each => self.elements.iter().any(|(_, tree)| tree.has(rest)),
         }
     }
 
@@ -65,12 +67,22 @@ impl Tree {
                 });
                 self.members.get_mut(index).map(|(_, tree)| tree)
             }
-            Hop::Index(_) | Hop::Each => Some(&mut **self.first.get_or_insert_default()),
+            Hop::Index(index) => self.element(*index),
+            Hop::Each => self.element(0),
         };
         match next {
             Some(next) => next.insert(rest, emit, omit, span),
             None => Err(span),
         }
+    }
+
+    /// The element with an index, in the order of the list.
+    fn element(&mut self, index: u32) -> Option<&mut Self> {
+        let at = self.elements.partition_point(|(i, _)| *i < index);
+        if self.elements.get(at).is_none_or(|(i, _)| *i != index) {
+            self.elements.insert(at, (index, Self::default()));
+        }
+        self.elements.get_mut(at).map(|(_, tree)| tree)
     }
 
     fn take(&mut self, name: &str) -> Option<Self> {
@@ -146,16 +158,19 @@ impl Lower<'_, '_> {
             return leaf;
         }
         let nullable = ty.nullable(self.contract());
-        if let Some(first) = tree.first {
+        if !tree.elements.is_empty() {
             let items = ty.items(self.contract()).unwrap_or(Ty::Any);
-            let inside = format!("{way}[0]");
-            let (element, _) =
-                self.render_node(*first, &items, None, Standing::Optional, &inside, missing);
+            let mut elements = Vec::new();
+            for (index, tree) in tree.elements {
+                let inside = format!("{way}[{index}]");
+                let standing = Standing::Optional;
+                elements.push(self.render_node(tree, &items, None, standing, &inside, missing).0);
+            }
             let empty = match (self.mode, standing) {
                 (Mode::Patch, _) | (Mode::Request, Standing::Optional) => Gap::Absent,
                 _ => Gap::Const(b"[]".as_slice().into(), None),
             };
-            return (Emit::List(vec![element], empty), Omit::Never);
+            return (Emit::List(elements, empty), Omit::Never);
         }
         let (members, needed) = self.render_members(tree, ty, way, missing);
         let (hollow, omit) = match (standing, self.mode) {

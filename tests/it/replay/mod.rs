@@ -6,8 +6,8 @@
 //! (`sandbox.fixed_time`) and both get the same requests in the same order.
 
 mod actors;
-mod data;
-mod pair;
+pub(crate) mod data;
+pub(crate) mod pair;
 
 use deskbridge::dialect::catalog::Catalog;
 use deskbridge::dialect::embedded::Files;

@@ -12,7 +12,7 @@ use crate::support::gateway::Gateway;
 use crate::support::shipped::{Shipped, configuration};
 
 /// Both ways, and what was found.
-pub(super) struct Pair {
+pub(crate) struct Pair {
     one: Client,
     two: Client,
     admins: [Client; 2],
@@ -31,7 +31,7 @@ enum Processes {
 
 /// What was compared.
 #[derive(Default)]
-pub(super) struct Found {
+pub(crate) struct Found {
     pub(super) compared: usize,
     /// Of those, how many were answered with success.
     pub(super) successes: usize,
@@ -78,7 +78,7 @@ pub(super) fn before(backend: impl std::fmt::Display, data: &Data) -> String {
 
 impl Pair {
     /// Both ways in this process.
-    pub(super) async fn here() -> Self {
+    pub(crate) async fn here() -> Self {
         let data = Data::read();
         let alone = sandbox(&data);
         let (one, backend) = (Gateway::configured(&alone).await, Gateway::configured(&alone).await);
@@ -88,7 +88,7 @@ impl Pair {
     }
 
     /// Both ways as the shipped binary.
-    pub(super) async fn shipped() -> Self {
+    pub(crate) async fn shipped() -> Self {
         let data = Data::read();
         let (folder, file) = configuration(&sandbox(&data));
         let one = Shipped::start(&["--config", &file]).await;
@@ -133,7 +133,7 @@ impl Pair {
 
     /// How many were compared, and how many of them were successes; a panic if any differ.
     #[track_caller]
-    pub(super) fn settle(self) -> (usize, usize) {
+    pub(crate) fn settle(self) -> (usize, usize) {
         let found = self.found.into_inner();
         assert!(
             found.differences.is_empty(),

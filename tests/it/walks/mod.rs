@@ -4,8 +4,8 @@
 //! Walks are data: `tests/fixtures/walks/<dialect>.yaml`.
 
 mod habits;
-mod promise;
-mod script;
+pub(crate) mod promise;
+pub(crate) mod script;
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,12 @@ fn catalog() -> Catalog {
 
 /// The name of the route that a request is for. Where the walk goes to a mount with a prefix, the
 /// prefix is left out first.
-fn route_of(catalog: &Catalog, dialect: &str, method: &str, path: &str) -> Option<String> {
+pub(crate) fn route_of(
+    catalog: &Catalog,
+    dialect: &str,
+    method: &str,
+    path: &str,
+) -> Option<String> {
     let bases = &catalog.named(dialect)?.bases;
     let start = bases.iter().filter_map(|base| path.find(&*base.address)).min().unwrap_or(0);
     match catalog.recognise(dialect, method, &path[start..]) {
@@ -110,7 +115,7 @@ async fn walk(client: &impl Sends, catalog: &Catalog, dialect: &str) -> Vec<Stri
 }
 
 /// What the documents call a route: of our own dialect its name, of others what the loader found.
-fn documented<'d>(dialect: &'d Dialect, route: &'d Route) -> Option<&'d str> {
+pub(crate) fn documented<'d>(dialect: &'d Dialect, route: &'d Route) -> Option<&'d str> {
     match &dialect.documented {
         Some(documents) => Some(&*documents.operations.get(route.documents?)?.name),
         None => (&*dialect.name == "canonical").then_some(&*route.name),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::client::Answer;
 
 /// The documents of a dialect.
-pub(super) struct Promises {
+pub(crate) struct Promises {
     document: Value,
     /// Validators by the pointer of their schema, made when they are needed.
     made: HashMap<String, jsonschema::Validator>,
@@ -18,7 +18,7 @@ pub(super) struct Promises {
 
 impl Promises {
     /// The documents beside the mapping; of our own dialect the contract.
-    pub(super) fn of(dialect: &str) -> Self {
+    pub(crate) fn of(dialect: &str) -> Self {
         let document = document(&Files::embedded(), &mut Sources::default(), dialect);
         let document = document.unwrap_or_else(|| panic!("{dialect} has no documents")).to_json();
         Self { document, made: HashMap::new() }
@@ -26,7 +26,7 @@ impl Promises {
 
     /// What is wrong with an answer to a route whose operation has this id in the documents; what
     /// they do not mention may be anything.
-    pub(super) fn check(&mut self, operation: Option<&str>, answer: &Answer) -> Vec<String> {
+    pub(crate) fn check(&mut self, operation: Option<&str>, answer: &Answer) -> Vec<String> {
         let Some(operation) = operation else { return Vec::new() };
         let Some(at) = self.operation(operation) else {
             return vec!["is not in the documents".to_owned()];

@@ -9,37 +9,41 @@ use serde_json::Value;
 use crate::support::client::{Answer, Sends};
 
 /// A walk over one dialect.
-pub(super) struct Walk {
+pub(crate) struct Walk {
     /// Headers of every request that does not say otherwise.
-    pub(super) credential: Vec<(String, String)>,
-    pub(super) steps: Vec<Step>,
+    pub(crate) credential: Vec<(String, String)>,
+    pub(crate) steps: Vec<Step>,
     /// What is known from the beginning.
-    pub(super) known: BTreeMap<String, Value>,
+    pub(crate) known: BTreeMap<String, Value>,
 }
 
 /// One request.
-pub(super) struct Step {
+pub(crate) struct Step {
     /// `routes[3] conversations.get`, for whoever reads that it failed.
-    pub(super) name: String,
-    pub(super) route: String,
+    pub(crate) name: String,
+    pub(crate) route: String,
     request: String,
     json: Option<Value>,
     form: Option<Value>,
+    /// Name → a text, or `{ file: path, type: media type }`.
+    multipart: Option<Value>,
     headers: Vec<(String, String)>,
     /// Without the walk's credential.
-    pub(super) stranger: bool,
+    pub(crate) stranger: bool,
     /// Somebody else's request, by which they set the scene; nothing of the answer is checked but
     /// its status.
-    pub(super) setup: bool,
-    pub(super) status: u16,
+    pub(crate) setup: bool,
+    pub(crate) status: u16,
     /// Name → JSON pointer into the answer.
     take: BTreeMap<String, String>,
     /// JSON pointer into the answer → what must stand there.
     has: BTreeMap<String, Value>,
+    /// The file whose bytes the answer must be.
+    is: Option<String>,
 }
 
 /// Reads any YAML of this repository.
-fn read(path: &str) -> Value {
+pub(crate) fn read(path: &str) -> Value {
     let text = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
         .unwrap_or_else(|e| panic!("{path}: {e}"));
     let mut sources = Sources::default();
@@ -54,12 +58,12 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn pairs(value: &Value) -> Vec<(String, String)> {
+pub(crate) fn pairs(value: &Value) -> Vec<(String, String)> {
     value.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), text(v))).collect()
 }
 
 impl Walk {
-    pub(super) fn read(dialect: &str) -> Self {
+    pub(crate) fn read(dialect: &str) -> Self {
         let path = format!("tests/fixtures/walks/{dialect}.yaml");
         let file = read(&path);
         const KEYS: [&str; 3] = ["credential", "known", "steps"];
@@ -73,21 +77,31 @@ impl Walk {
     }
 }
 
-fn object(value: &Value) -> BTreeMap<String, Value> {
+pub(crate) fn object(value: &Value) -> BTreeMap<String, Value> {
     value.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
 #[track_caller]
-fn only(what: &str, value: &Value, keys: &[&str]) {
+pub(crate) fn only(what: &str, value: &Value, keys: &[&str]) {
     for key in value.as_object().into_iter().flatten().map(|(key, _)| key) {
         assert!(keys.contains(&key.as_str()), "{what}: there is no key `{key}`");
     }
 }
 
 impl Step {
-    fn of(path: &str, number: usize, step: &Value) -> Self {
-        const KEYS: [&str; 10] = [
-            "route", "request", "json", "form", "headers", "stranger", "setup", "status", "take",
+    pub(crate) fn of(path: &str, number: usize, step: &Value) -> Self {
+        const KEYS: [&str; 12] = [
+            "route",
+            "request",
+            "json",
+            "form",
+            "multipart",
+            "is",
+            "headers",
+            "stranger",
+            "setup",
+            "status",
+            "take",
             "has",
         ];
         let route = step["route"].as_str().unwrap_or_default().to_owned();
@@ -100,6 +114,8 @@ impl Step {
             request: request.to_owned(),
             json: step.get("json").cloned(),
             form: step.get("form").cloned(),
+            multipart: step.get("multipart").cloned(),
+            is: step.get("is").map(text),
             headers: pairs(&step["headers"]),
             stranger: step["stranger"] == true,
             setup: step["setup"] == true,
@@ -111,8 +127,9 @@ impl Step {
     }
 
     /// A name that it needs and that no earlier step could learn.
-    pub(super) fn lacks(&self, known: &BTreeMap<String, Value>) -> Option<String> {
-        let due = serde_json::json!([self.request, self.json, self.form, self.has]).to_string();
+    pub(crate) fn lacks(&self, known: &BTreeMap<String, Value>) -> Option<String> {
+        let due = serde_json::json!([self.request, self.json, self.form, self.multipart, self.has])
+            .to_string();
         let names = due.split("\"{").chain(due.split('{')).filter_map(|rest| rest.split_once('}'));
         let mut names = names.map(|(name, _)| name).filter(|name| {
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
@@ -121,15 +138,20 @@ impl Step {
     }
 
     /// Method and path with what is known filled in.
-    pub(super) fn line(&self, known: &BTreeMap<String, Value>) -> (http::Method, String) {
+    pub(crate) fn line(&self, known: &BTreeMap<String, Value>) -> (http::Method, String) {
         let line = fill(&self.name, &self.request, known);
         let (method, path) =
             line.split_once(' ').unwrap_or_else(|| panic!("{}: {line}", self.name));
+        // A link of an answer: whose address it has is a matter of the configuration.
+        let path = match path.strip_prefix("http://").or(path.strip_prefix("https://")) {
+            Some(rest) => rest.find('/').map_or("/", |at| &rest[at..]),
+            None => path,
+        };
         (method.parse().unwrap(), path.to_owned())
     }
 
     /// Sends it, with the walk's credential unless a stranger does.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         client: &impl Sends,
         credential: &[(String, String)],
@@ -137,20 +159,24 @@ impl Step {
     ) -> Answer {
         let (method, path) = self.line(known);
         let mut headers: Vec<(&str, &str)> = Vec::new();
-        let body = match (&self.json, &self.form) {
-            (Some(json), None) => {
+        let body = match (&self.json, &self.form, &self.multipart) {
+            (Some(json), None, None) => {
                 headers.push(("content-type", "application/json"));
-                filled(&self.name, json, known).to_string()
+                filled(&self.name, json, known).to_string().into_bytes()
             }
-            (None, Some(form)) => {
+            (None, None, Some(parts)) => {
+                headers.push(("content-type", "multipart/form-data; boundary=PART"));
+                multipart(&self.name, &filled(&self.name, parts, known))
+            }
+            (None, Some(form), None) => {
                 headers.push(("content-type", "application/x-www-form-urlencoded"));
                 let mut body = form_urlencoded::Serializer::new(String::new());
                 for (key, value) in pairs(&filled(&self.name, form, known)) {
                     body.append_pair(&key, &value);
                 }
-                body.finish()
+                body.finish().into_bytes()
             }
-            _ => String::new(),
+            _ => Vec::new(),
         };
         headers.extend(credential.iter().map(|(k, v)| (k.as_str(), v.as_str())));
         headers.extend(self.headers.iter().map(|(k, v)| (k.as_str(), v.as_str())));
@@ -158,12 +184,12 @@ impl Step {
     }
 
     /// Whether it sends JSON.
-    pub(super) fn sends_json(&self) -> bool {
+    pub(crate) fn sends_json(&self) -> bool {
         self.json.is_some()
     }
 
     /// Sends another body in place of its own.
-    pub(super) async fn send_instead(
+    pub(crate) async fn send_instead(
         &self,
         client: &impl Sends,
         credential: &[(String, String)],
@@ -177,7 +203,7 @@ impl Step {
     }
 
     /// Looks at the answer and keeps of it what later steps need; what is wrong is told.
-    pub(super) fn learn(
+    pub(crate) fn learn(
         &self,
         answer: &Answer,
         known: &mut BTreeMap<String, Value>,
@@ -187,6 +213,11 @@ impl Step {
         if answer.status != self.status {
             wrong.push(format!("answers {} and not {}: {shown}", answer.status, self.status));
             return wrong;
+        }
+        if let Some(path) = &self.is
+            && answer.body != file(path)
+        {
+            wrong.push(format!("answers {} bytes that are not {path}", answer.body.len()));
         }
         if self.take.is_empty() && self.has.is_empty() {
             return wrong;
@@ -211,6 +242,33 @@ impl Step {
         }
         wrong
     }
+}
+
+/// The bytes of a file of this repository.
+fn file(path: &str) -> Vec<u8> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// A body of parts, `PART` between them.
+fn multipart(what: &str, parts: &Value) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, part) in parts.as_object().unwrap_or_else(|| panic!("{what}: no parts")) {
+        let head = format!("--PART\r\nContent-Disposition: form-data; name=\"{name}\"");
+        body.extend_from_slice(head.as_bytes());
+        match part["file"].as_str() {
+            Some(path) => {
+                let (last, kind) = (path.rsplit('/').next().unwrap(), text(&part["type"]));
+                let head = format!("; filename=\"{last}\"\r\nContent-Type: {kind}\r\n\r\n");
+                body.extend_from_slice(head.as_bytes());
+                body.extend_from_slice(&file(path));
+            }
+            None => body.extend_from_slice(format!("\r\n\r\n{}", text(part)).as_bytes()),
+        }
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--PART--\r\n");
+    body
 }
 
 /// `{name}` of a text replaced by what is known.
