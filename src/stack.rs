@@ -26,14 +26,17 @@ use std::task::{Context, Poll};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, Either, Ready, ready};
-use http::header::CONTENT_LENGTH;
+use http::HeaderValue;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http_body::Body;
 use tower::{Service, ServiceBuilder, ServiceExt};
 
 use crate::auth::{self, keyring::Keyring};
 use crate::cache::CacheLayer;
 use crate::call::{Authorised, Call};
-use crate::canonical::{Actor, Contract, Facts, Principal, ProblemCode, Request, Response, Tenant};
+use crate::canonical::{
+    Actor, Contract, Facts, Links, Payload, Principal, ProblemCode, Request, Response, Tenant,
+};
 use crate::dialect::catalog::Catalog;
 use crate::error::Error;
 use crate::forwarded::{Arrived, Proxies, household};
@@ -45,6 +48,9 @@ use crate::translate::{self, Answer};
 use crate::upstream::REASONS;
 use crate::upstream::resilience::Signals;
 use crate::upstream::resilience::breaker::State;
+
+/// The media type of forms with files.
+const FORM: &[u8] = b"multipart/form-data";
 
 /// What each layer of one generation is made of.
 #[derive(Debug)]
@@ -161,7 +167,7 @@ where
 
 /// A backend: the sandbox or a remote one. Shared, because a clone of a boxed service is a box.
 #[derive(Clone)]
-pub struct Upstream(Arc<dyn Fn(Request) -> Asking + Send + Sync>);
+pub struct Upstream(Arc<dyn Fn(Request, Option<Arc<Links>>) -> Asking + Send + Sync>);
 
 /// A backend being asked.
 pub type Asking = BoxFuture<'static, Result<Response, Error>>;
@@ -202,12 +208,15 @@ impl Signals for Heard {
 
 /// The backends, by tenant.
 #[derive(Clone, Debug)]
-pub struct Upstreams(Arc<BTreeMap<Tenant, Upstream>>);
+pub struct Upstreams(Arc<BTreeMap<Tenant, Home>>);
+
+/// A tenant's backend, and where the gateway has its files.
+pub type Home = (Upstream, Option<Arc<Links>>);
 
 impl Upstreams {
-    /// Each tenant's backend, every call counted under its name.
+    /// Each tenant's backend, every call counted under its name, and where the tenant's files are.
     #[must_use]
-    pub fn new(by_tenant: BTreeMap<Tenant, Upstream>) -> Self {
+    pub fn new(by_tenant: BTreeMap<Tenant, Home>) -> Self {
         Self(Arc::new(by_tenant))
     }
 }
@@ -220,7 +229,21 @@ where
 {
     let counted = telemetry::upstream::layer(metrics, Arc::clone(contract), Arc::from(name));
     let service = ServiceBuilder::new().layer(counted).service(service);
-    Upstream(Arc::new(move |request| Box::pin(service.clone().oneshot(request))))
+    Upstream(Arc::new(move |request, links| {
+        let asked = service.clone().oneshot(request);
+        Box::pin(async move { Ok(linked(asked.await?, links.as_deref())) })
+    }))
+}
+
+/// The answer with the gateway's own links in the place of the backend's. Below the cache: what is
+/// kept has them already, and two tenants of one backend have each their own.
+fn linked(response: Response, links: Option<&Links>) -> Response {
+    let made = links.and_then(|links| links.rewritten(&response.payload.body));
+    let Some(body) = made else { return response };
+    let payload = &response.payload;
+    let mut made = Payload::new(payload.status, body, payload.revision.clone());
+    made.no_store = payload.no_store;
+    Response { payload: Arc::new(made), ..response }
 }
 
 impl Service<Request> for Upstreams {
@@ -234,7 +257,7 @@ impl Service<Request> for Upstreams {
 
     fn call(&mut self, request: Request) -> Self::Future {
         match self.0.get(&request.tenant) {
-            Some(upstream) => Either::Left(upstream.0(request)),
+            Some((upstream, links)) => Either::Left(upstream.0(request, links.clone())),
             None => Either::Right(ready(Err(
                 Error::from(ProblemCode::Internal).within("a mount's tenant has no upstream")
             ))),
@@ -259,6 +282,15 @@ impl<B> limit::Subject for Call<B> {
         self.head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
     }
 
+    fn has_files(&self) -> bool {
+        let form = |value: &HeaderValue| {
+            let start = value.as_bytes().get(..FORM.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(FORM))
+        };
+        self.route().is_some_and(|(route, _)| route.files.is_some())
+            && self.head.headers.get(CONTENT_TYPE).is_some_and(form)
+    }
+
     fn rate_key(&self) -> Option<&Arc<str>> {
         None
     }
@@ -275,6 +307,10 @@ impl<B> limit::Subject for Call<B> {
 impl<B> limit::Subject for Authorised<B> {
     fn content_length(&self) -> Option<u64> {
         self.call.content_length()
+    }
+
+    fn has_files(&self) -> bool {
+        self.call.has_files()
     }
 
     fn rate_key(&self) -> Option<&Arc<str>> {

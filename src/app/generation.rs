@@ -13,13 +13,13 @@ use crate::app::draft::Draft;
 use crate::app::ground::Ground;
 use crate::auth::keyring::Keyring;
 use crate::cache;
-use crate::canonical::Tenant;
+use crate::canonical::{Links, Tenant};
 use crate::config::{Config, Problems};
 use crate::events;
 use crate::forwarded::Proxies;
 use crate::limit;
 use crate::server;
-use crate::stack::{self, Parts, Upstreams};
+use crate::stack::{Parts, Upstreams};
 use crate::translate;
 
 /// One reading of configuration and mappings, at work.
@@ -60,8 +60,16 @@ impl Generation {
             let pairs = config.tenants.iter();
             pairs.filter_map(|(tenant, index)| Some((tenant.clone(), backends.get(*index)?)))
         };
-        let by_tenant: BTreeMap<Tenant, stack::Upstream> =
-            of_tenants().map(|(tenant, backend)| (tenant, backend.upstream.clone())).collect();
+        let links = |tenant: &Tenant| {
+            let base = format!("{public_url}{}", draft.catalog.files_at(tenant)?);
+            Links::new(&ground.contract, &base).map(Arc::new)
+        };
+        let by_tenant: BTreeMap<Tenant, _> = of_tenants()
+            .map(|(tenant, backend)| {
+                let links = links(&tenant);
+                (tenant, (backend.upstream.clone(), links))
+            })
+            .collect();
         let numbers: HashMap<Tenant, u64, _> =
             of_tenants().map(|(tenant, backend)| (tenant, backend.number)).collect();
         let view = cache::View { enabled: config.cache.enabled, backends: numbers };
@@ -96,6 +104,7 @@ impl Generation {
                 limit: config.limits.clone(),
                 translate: Arc::new(translate::Params {
                     max_body: config.limits.max_body,
+                    uploads: config.limits.uploads.clone(),
                     body_timeout: config.server.body_timeout,
                     compression: config.server.compression,
                     values: vec![("public_url".into(), format!("{public_url:?}").into())],

@@ -133,7 +133,7 @@ impl Facts {
     }
 
     fn find<'a>(&self, payload: &'a Payload) -> Result<Found<'a>, NotFollowed> {
-        match payload.media {
+        match payload.content {
             Some(_) => Ok(Found::default()),
             None => self.places.find(&payload.body),
         }

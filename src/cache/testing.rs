@@ -22,6 +22,7 @@ pub(super) fn operation(name: &str, method: &str) -> Operation {
         path: "/".into(),
         parameters: Vec::new(),
         body: None,
+        file: None,
         status: 200,
         answer: None,
         binary: false,
@@ -59,6 +60,7 @@ pub(super) fn request(tenant: &str, operation: u16, values: &[&str]) -> Request 
         body: Bytes::new(),
         actor: Actor::Gateway,
         viewer: None,
+        upload: None,
         fresh: false,
         record: Record::default(),
     }

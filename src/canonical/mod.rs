@@ -3,24 +3,30 @@
 //! Operations and schemas are data, loaded from `mappings/canonical/openapi.yaml` into a
 //! [`Contract`]; nothing here lists them.
 
+pub mod content;
 pub mod contract;
+pub mod links;
 pub mod operation;
 pub mod outcome;
 pub mod params;
 pub mod payload;
 pub mod principal;
 pub mod problem;
+pub mod upload;
 pub mod validate;
 
 use bytes::Bytes;
 
+pub use content::Content;
 pub use contract::Contract;
+pub use links::Links;
 pub use operation::OperationId;
 pub use outcome::Outcome;
 pub use params::Params;
 pub use payload::{Payload, Response, Revision};
 pub use principal::{Access, Actor, Facts, Principal, ReadsAs, Sight, Tenant};
 pub use problem::{FieldProblem, Problem, ProblemCode};
+pub use upload::Upload;
 
 use crate::telemetry::record::Record;
 use std::sync::Arc;
@@ -36,6 +42,8 @@ pub struct Request {
     pub params: Params,
     /// The JSON body; an empty one where the operation takes none.
     pub body: Bytes,
+    /// A file that is sent in the place of a body, where the operation takes one.
+    pub upload: Option<Upload>,
     /// As whom it is asked (`Deskbridge-Actor` on the wire).
     pub actor: Actor,
     /// Who is looking at the answer, and what of it they may see. `None` for the gateway's own

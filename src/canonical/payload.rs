@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::Outcome;
+use super::{Content, Outcome};
 
 /// Most renderings kept on one payload, each with its compressed forms; the oldest goes first.
 const MOST_RENDERINGS: usize = 8;
@@ -25,12 +25,12 @@ pub struct Response {
 /// The bytes of a successful canonical answer.
 #[derive(Debug)]
 pub struct Payload {
-    /// The canonical status, 200 to 299.
+    /// The canonical status, 200 to 299; of a file also 302 and 416.
     pub status: u16,
     /// JSON, or nothing where the operation answers nothing.
     pub body: Bytes,
-    /// The media type of a body that is not JSON (an attachment's content).
-    pub media: Option<Box<str>>,
+    /// What is said of a body that is not JSON but a file.
+    pub content: Option<Box<Content>>,
     /// The resource's revision, without quotes, where the answer is one resource.
     pub revision: Option<Revision>,
     /// The backend forbids to store it (`Cache-Control: no-store`).
@@ -145,7 +145,7 @@ impl Payload {
         Self {
             status,
             body,
-            media: None,
+            content: None,
             revision,
             no_store: false,
             renderings: Mutex::new(Vec::new()),
@@ -156,10 +156,10 @@ impl Payload {
         }
     }
 
-    /// An answer that is not JSON.
+    /// An answer that is a file: `body` is as much of it as is here already.
     #[must_use]
-    pub fn binary(status: u16, body: Bytes, media: Box<str>) -> Self {
-        Self { media: Some(media), ..Self::new(status, body, None) }
+    pub fn file(status: u16, body: Bytes, content: Content) -> Self {
+        Self { content: Some(Box::new(content)), ..Self::new(status, body, None) }
     }
 
     /// Somebody found that it is not what the contract says: it is given to nobody else, for the

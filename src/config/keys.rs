@@ -298,6 +298,26 @@ pub const KEYS: &[Key] = &[
         "A connection without a request, or whose peer takes nothing. Longer than the proxy in front keeps its own.",
     ),
     key("limits.grace", TIME, Default, "For requests under way after SIGTERM."),
+    key("limits.uploads.max_file", SIZE, Default, "The longest file of a form (413)."),
+    key("limits.uploads.max_files", COUNT, Default, "Most files of one form (422)."),
+    key(
+        "limits.uploads.max_body",
+        SIZE,
+        Default,
+        "The longest body of a request that may have files (413). Its texts have `limits.max_body`.",
+    ),
+    key(
+        "limits.uploads.request_timeout",
+        TIME,
+        Default,
+        "As `limits.request_timeout`, for a request that may have files.",
+    ),
+    key(
+        "limits.uploads.media_types",
+        "list of media types, whole or up to a `*`",
+        Words("pictures, sounds, films, documents, archives"),
+        "Files of other types are refused (415). Whatever a browser could run is never shown in place.",
+    ),
     key(
         "limits.rate.per_second",
         COUNT,

@@ -110,6 +110,13 @@ pub(super) fn json(config: &Config) -> Value {
             "request_timeout": time(config.limits.request_timeout),
             "idle_timeout": time(server.params.idle_timeout),
             "grace": time(server.params.grace),
+            "uploads": {
+                "max_file": size(config.limits.uploads.max_file),
+                "max_files": config.limits.uploads.max_files,
+                "max_body": size(config.limits.uploads.max_body),
+                "request_timeout": time(config.limits.uploads.request_timeout),
+                "media_types": config.limits.uploads.media_types,
+            },
             "rate": config.limits.rate.map(rate),
             "rate_per_address": config.limits.rate_per_address.map(rate),
         },

@@ -126,6 +126,10 @@ fn every_key_is_read() {
     assert_eq!(config.mappings, Some(folder("good").join("mappings")));
     assert_eq!((config.limits.max_body, config.limits.max_in_flight), (2 << 20, 100));
     assert_eq!(config.limits.request_timeout, Duration::from_secs(20));
+    let uploads = &config.limits.uploads;
+    assert_eq!((uploads.max_file, uploads.max_files, uploads.max_body), (1 << 20, 2, 3 << 20));
+    assert_eq!(uploads.request_timeout, Duration::from_secs(60));
+    assert_eq!(uploads.media_types, ["image/*".into(), "text/plain".into()]);
     let rate = config.limits.rate.unwrap();
     assert_eq!((rate.per_second.get(), rate.burst.get()), (50, 200));
     assert_eq!(config.telemetry.log, LogForm::Json);

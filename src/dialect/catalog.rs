@@ -127,6 +127,22 @@ impl Catalog {
         self.widened.iter().find(|(o, _)| *o == operation).map(|(_, params)| params)
     }
 
+    /// Where a tenant's files are: what comes before the contract's paths at the first mount where
+    /// whoever has the address of one gets it.
+    #[must_use]
+    pub fn files_at(&self, tenant: &Tenant) -> Option<String> {
+        self.mounts.iter().filter(|mount| mount.tenant == *tenant).find_map(|mount| {
+            let routes = &self.dialects.get(mount.dialect)?.routes;
+            routes.iter().find_map(|route| {
+                let [call] = &*route.calls else { return None };
+                let operation = self.contract.get(call.operation);
+                let open = operation.binary && operation.public && route.credential.is_none();
+                let base = route.template.text.strip_suffix(&*operation.path).filter(|_| open)?;
+                Some(format!("{}{base}", mount.prefix))
+            })
+        })
+    }
+
     /// Every route, in the order of the dialects and their files.
     pub fn routes(&self) -> impl Iterator<Item = Listed<'_>> {
         self.dialects.iter().flat_map(move |dialect| {

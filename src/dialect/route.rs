@@ -24,6 +24,9 @@ pub struct Route {
     pub credential: Option<usize>,
     /// How the client's body becomes `$body`. Reads `inputs` and the document `request`.
     pub body: Option<Body>,
+    /// Files of a form, each of which goes to the backend as it comes, before anything else is
+    /// asked for.
+    pub files: Option<Files>,
     /// Query parameters that the route knows. Others are ignored, or refused where
     /// `reject_unknown_members` holds.
     pub query: Vec<QueryParameter>,
@@ -164,6 +167,22 @@ pub struct Body {
     /// The operation whose body it is as it stands, to be validated against the contract (the
     /// identity dialect). Elsewhere the program checks what it writes.
     pub whole: Option<OperationId>,
+}
+
+/// What is done with the files of a form.
+#[derive(Debug)]
+pub struct Files {
+    /// The parts that may be files: `attachments[]`. Any other that is one is refused.
+    pub parts: Vec<Box<str>>,
+    /// What takes a file.
+    pub operation: OperationId,
+    /// Writes its parameters, over `inputs`.
+    pub params: Program,
+    /// Whether that is all that the route does: the answer is that of its only call. Otherwise what
+    /// was answered stands in the form, in the place of the file.
+    pub alone: bool,
+    /// How the other values of the form are read.
+    pub guide: Guide,
 }
 
 /// One canonical call.

@@ -63,8 +63,18 @@ pub(super) struct Expected {
     /// (name, values) of path, query and headers together.
     pub(super) parameters: Vec<(String, Vec<String>, Span)>,
     pub(super) body: Option<Written>,
+    /// The file that is sent instead.
+    pub(super) file: Option<Sent>,
     pub(super) status: u16,
     pub(super) answer: String,
+}
+
+/// A file that a call sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Sent {
+    pub(super) name: Option<String>,
+    pub(super) media: String,
+    pub(super) text: String,
 }
 
 /// Reads one file; problems are at its lines.
@@ -198,7 +208,18 @@ impl Reader<'_> {
             }
         }
         let (body, answer) = (f.get("body"), f.required("answer"));
+        let file = f.get("sends");
         f.finish();
+        let file = match file {
+            Some(node) => {
+                let mut f = Fields::of(node, "a file", self.diagnostics)?;
+                let (name, media) = (f.text("name"), f.text("type").unwrap_or_default());
+                let text = f.get("text").map_or_else(String::new, scalar);
+                f.finish();
+                Some(Sent { name: name.map(str::to_owned), media: media.to_owned(), text })
+            }
+            None => None,
+        };
         let body = match body {
             Some(node) => Some(self.written(node)?),
             None => None,
@@ -211,6 +232,7 @@ impl Reader<'_> {
             span: node.span,
             parameters,
             body,
+            file,
             status: u16::try_from(status.unwrap_or(200)).unwrap_or(0),
             answer: match text {
                 Some(text) => self.body(text)?,

@@ -34,32 +34,26 @@ pub(super) fn urlencoded(node: &Node) -> (String, String) {
     (body, "application/x-www-form-urlencoded".to_owned())
 }
 
-/// Body and media type of `multipart:`. A part that is `{ file: name, text: … }` is a file.
+/// Body and media type of `multipart:`. A part that is `{ file: name, type: image/png, text: … }` is
+/// a file.
 pub(super) fn multipart(node: &Node) -> (String, String) {
     let mut body = String::new();
-    let mut part = |name: &str, file: Option<&str>, text: &str| {
-        let file = file.map_or_else(String::new, |file| format!("; filename=\"{file}\""));
-        body.push_str(&format!(
-            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{text}\r\n"
-        ));
-    };
     for entry in node.as_map().unwrap_or_default() {
-        match entry.value.get("file").and_then(Node::as_text) {
-            Some(file) => {
-                part(
-                    &entry.key,
-                    Some(file),
-                    &entry.value.get("text").map_or_else(String::new, scalar),
-                );
-            }
-            None => match &entry.value.value {
-                Value::List(items) => {
-                    items.iter().for_each(|item| part(&entry.key, None, &scalar(item)));
-                }
-                _ => part(&entry.key, None, &scalar(&entry.value)),
-            },
+        match &entry.value.value {
+            Value::List(items) => items.iter().for_each(|item| part(&mut body, &entry.key, item)),
+            _ => part(&mut body, &entry.key, &entry.value),
         }
     }
     body.push_str(&format!("--{BOUNDARY}--\r\n"));
     (body, format!("multipart/form-data; boundary={BOUNDARY}"))
+}
+
+fn part(body: &mut String, name: &str, value: &Node) {
+    let said = |key: &str| value.get(key).map(scalar);
+    let file = said("file").map(|file| format!("; filename=\"{file}\"")).unwrap_or_default();
+    let media = said("type").map(|media| format!("\r\nContent-Type: {media}")).unwrap_or_default();
+    let text = said("text").unwrap_or_else(|| scalar(value));
+    body.push_str(&format!(
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{file}{media}\r\n\r\n{text}\r\n"
+    ));
 }

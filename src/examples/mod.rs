@@ -222,7 +222,8 @@ async fn one(
     };
     let Ok(answer) = service.oneshot(traced).await;
     let (head, body) = answer.into_parts();
-    let Ok(body) = body.collect().await.map(|b| b.to_bytes());
+    // What an example's backend says is here: it cannot break off.
+    let body = body.collect().await.map(|b| b.to_bytes()).unwrap_or_default();
     script.finish(found);
     compare::reply(example, head.status.as_u16(), &head.headers, &body, found);
     if let Some((documented, operation)) = dialect.documented.as_ref().zip(documents) {

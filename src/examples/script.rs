@@ -1,23 +1,23 @@
 //! A backend that expects the calls of an example and answers as it says.
 
 use std::collections::VecDeque;
-use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use tower::Service;
 
 use crate::canonical::outcome::Why;
 use crate::canonical::{
-    Contract, FieldProblem, Outcome, Payload, Problem, ProblemCode, Request, Response,
+    Contract, FieldProblem, Outcome, Payload, Problem, ProblemCode, Request, Response, Upload,
 };
 use crate::error::Error;
 use crate::json::{text, walk};
 use crate::syntax::{Code, Diagnostic, Diagnostics};
 
 use super::compare;
-use super::file::Expected;
+use super::file::{Expected, Sent};
 
 /// The script and what went otherwise.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ impl Script {
         }
     }
 
-    fn asked(&self, request: &Request) -> Result<Response, Error> {
+    fn asked(&self, request: &Request, sent: Option<&Sent>) -> Result<Response, Error> {
         let operation = self.contract.get(request.operation);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(expected) = state.left.pop_front() else {
@@ -117,8 +117,31 @@ impl Script {
             )),
             None => {}
         }
+        if sent != expected.file.as_ref() {
+            state.found.push(Diagnostic::error(
+                Code::ExampleMismatch,
+                expected.span,
+                format!("the call sends the file {sent:?}, not {:?}", expected.file.as_ref()),
+            ));
+        }
         answer(&expected)
     }
+}
+
+/// The whole of a file that a call sends.
+async fn collect(file: &Upload) -> Result<Sent, Error> {
+    let mut bytes = Vec::new();
+    if let Some(mut pieces) = file.take() {
+        while let Some(piece) = pieces.next().await {
+            let broke = |error| Error::from(ProblemCode::BadRequest).because(error);
+            bytes.extend_from_slice(&piece.map_err(broke)?);
+        }
+    }
+    Ok(Sent {
+        name: file.name().map(str::to_owned),
+        media: file.media().to_owned(),
+        text: String::from_utf8_lossy(&bytes).into_owned(),
+    })
 }
 
 fn answer(expected: &Expected) -> Result<Response, Error> {
@@ -167,13 +190,20 @@ fn problem(json: &str, status: u16) -> Problem {
 impl Service<Request> for Script {
     type Response = Response;
     type Error = Error;
-    type Future = Ready<Result<Response, Error>>;
+    type Future = BoxFuture<'static, Result<Response, Error>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        ready(self.asked(&request))
+        let script = self.clone();
+        Box::pin(async move {
+            let sent = match &request.upload {
+                Some(file) => Some(collect(file).await?),
+                None => None,
+            };
+            script.asked(&request, sent.as_ref())
+        })
     }
 }

@@ -28,6 +28,7 @@ pub fn admission(params: &Params, in_flight: &InFlight) -> AdmissionLayer {
         max_body: params.max_body,
         places: params.max_in_flight,
         timeout: params.request_timeout,
+        files: (params.uploads.max_body, params.uploads.request_timeout),
         taken: in_flight.clone(),
     }))
 }
@@ -42,6 +43,8 @@ struct Door {
     max_body: u64,
     places: usize,
     timeout: Duration,
+    /// Largest body and longest time of a request with files.
+    files: (u64, Duration),
     taken: InFlight,
 }
 
@@ -78,9 +81,12 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        if request.content_length().is_some_and(|bytes| bytes > self.door.max_body) {
+        let (most, timeout) = match request.has_files() {
+            true => self.door.files,
+            false => (self.door.max_body, self.door.timeout),
+        };
+        if request.content_length().is_some_and(|bytes| bytes > most) {
             request.record().refused(TOO_LARGE);
-            let most = self.door.max_body;
             let problem = Problem::new(ProblemCode::PayloadTooLarge)
                 .detail(format!("a body may have {most} bytes at most"));
             return Admitted::Refused { error: Some(problem.into()) };
@@ -90,7 +96,7 @@ where
             let problem = Problem::new(ProblemCode::Unavailable).retry_after(COME_BACK);
             return Admitted::Refused { error: Some(problem.into()) };
         };
-        let deadline = tokio::time::sleep(self.door.timeout);
+        let deadline = tokio::time::sleep(timeout);
         request.record().until(deadline.deadline());
         Admitted::Under {
             record: request.record().clone(),

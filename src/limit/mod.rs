@@ -19,6 +19,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::canonical::upload;
 use crate::telemetry::record::Record;
 
 pub use admission::{Admission, AdmissionLayer, Admitted, InFlight, admission};
@@ -41,6 +42,8 @@ pub struct Params {
     pub max_in_flight: usize,
     /// How long one request may take, from its head to its answer's. Default 30 s.
     pub request_timeout: Duration,
+    /// Of requests that may have files.
+    pub uploads: upload::Limits,
     /// How often one credential may ask; `None` is as often as it likes, which is the default.
     pub rate: Option<RateParams>,
     /// How often one address may ask; `None` is as often as it likes, which is the default.
@@ -53,6 +56,7 @@ impl Default for Params {
             max_body: 1024 * 1024,
             max_in_flight: 1024,
             request_timeout: Duration::from_secs(30),
+            uploads: upload::Limits::default(),
             rate: None,
             rate_per_address: None,
         }
@@ -72,6 +76,8 @@ pub struct RateParams {
 pub trait Subject {
     /// The size of the body as the client says it, in bytes.
     fn content_length(&self) -> Option<u64>;
+    /// Whether it may have files, which are longer and take longer than other bodies.
+    fn has_files(&self) -> bool;
     /// Whose share of the rate it takes; `None` takes nobody's.
     fn rate_key(&self) -> Option<&Arc<str>>;
     /// The client's address, or what of it is one client; `None` takes nobody's share.

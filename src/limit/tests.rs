@@ -12,6 +12,7 @@ use crate::error::Error;
 #[derive(Clone, Debug, Default)]
 struct Asked {
     bytes: Option<u64>,
+    files: bool,
     name: Option<Arc<str>>,
     address: Option<IpAddr>,
     record: Record,
@@ -20,6 +21,9 @@ struct Asked {
 impl Subject for Asked {
     fn content_length(&self) -> Option<u64> {
         self.bytes
+    }
+    fn has_files(&self) -> bool {
+        self.files
     }
     fn rate_key(&self) -> Option<&Arc<str>> {
         self.name.as_ref()
@@ -54,6 +58,10 @@ async fn a_body_that_says_it_is_too_large_is_not_let_in() {
     let record = more.record.clone();
     assert_eq!(code(service.call(more).await), ProblemCode::PayloadTooLarge);
     assert_eq!(record.known_refusal(), Some("too_large"));
+    let files = |bytes| Asked { bytes: Some(bytes), files: true, ..Asked::default() };
+    assert_eq!(service.call(files(101)).await.unwrap(), "answered");
+    let most = params.uploads.max_body;
+    assert_eq!(code(service.call(files(most + 1)).await), ProblemCode::PayloadTooLarge);
 }
 
 #[tokio::test]

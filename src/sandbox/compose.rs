@@ -9,6 +9,7 @@ use crate::sandbox::contacts::for_the_business;
 use crate::sandbox::csat;
 use crate::sandbox::desk::{Desk, Who};
 use crate::sandbox::fault::{Fault, invalid};
+use crate::sandbox::ids::IdRef;
 use crate::sandbox::messages::append;
 use crate::sandbox::once::once;
 use crate::sandbox::store::{self, Row, Table};
@@ -294,8 +295,12 @@ fn files(
     Ok(ids)
 }
 
-/// A file that was uploaded and is no message's yet.
+/// A file that was uploaded and is no message's yet. Whoever knows its id has uploaded it; an alias
+/// could be counted up.
 fn free_file(desk: &Desk<'_>, reference: &Value, pointer: &str) -> Result<Row, Fault> {
+    if !matches!(reference.as_str().and_then(IdRef::parse), Some(IdRef::Id(_))) {
+        return Err(invalid(pointer, "not_found", "there is no such file"));
+    }
     let Some(file) = referred(desk, Table::Attachment, reference, pointer)? else {
         return Err(invalid(pointer, "required", "which file?"));
     };

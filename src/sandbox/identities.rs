@@ -1,7 +1,5 @@
-//! Identities of contacts, and what else is found by the name that others know it by: inboxes and
-//! files.
+//! Identities of contacts, and what else is found by the name that others know it by: inboxes.
 
-use rusqlite::OptionalExtension as _;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -10,7 +8,7 @@ use crate::sandbox::call::{ACCOUNT, Call};
 use crate::sandbox::changes::referred;
 use crate::sandbox::desk::Desk;
 use crate::sandbox::fault::{Fault, invalid, not_found};
-use crate::sandbox::ids::{self, IdRef};
+use crate::sandbox::ids;
 use crate::sandbox::once::once;
 use crate::sandbox::query::{Fields, Order, given, page};
 use crate::sandbox::store::{self, Row, Table};
@@ -182,20 +180,4 @@ pub(super) fn give(desk: &Desk<'_>, contact: &Row, wanted: &Wanted) -> Result<Ro
     ];
     let members = members.map(|(name, value)| (name.to_owned(), value));
     store::insert(desk.db, Table::Identity, Map::from_iter(members))
-}
-
-/// The bytes of a file. Its id is all that is asked for: who has the link may read it.
-pub(super) fn attachment(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
-    let reference = call.text("attachment_id").unwrap_or_default();
-    // An alias could be counted up; only the id itself is hard to guess.
-    let Some(IdRef::Id(id)) = IdRef::parse(reference) else { return Err(not_found("attachment")) };
-    let found: Option<(Vec<u8>, String)> = desk
-        .db
-        .prepare_cached("SELECT content, media FROM attachment WHERE id = ?1")?
-        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    // What only has an address elsewhere has no bytes here.
-    let (content, media) =
-        found.filter(|(content, _)| !content.is_empty()).ok_or_else(|| not_found("attachment"))?;
-    Ok(Payload::binary(call.operation.status, content.into(), media.into()))
 }

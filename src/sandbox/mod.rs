@@ -9,6 +9,7 @@ mod call;
 mod changes;
 mod compose;
 mod contacts;
+mod content;
 mod conversations;
 mod csat;
 mod desk;
@@ -49,6 +50,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tower::Service;
@@ -158,7 +160,7 @@ enum Serve {
 const OPERATIONS: &[(&str, Serve)] = &[
     ("resolve.inbox", Serve::Read(identities::resolve_inbox)),
     ("resolve.conversation", Serve::Read(csat::resolve_conversation)),
-    ("attachments.content", Serve::Read(identities::attachment)),
+    ("attachments.content", Serve::Read(content::content)),
     ("contacts.list", Serve::Read(contacts::list)),
     ("contacts.search", Serve::Read(contacts::search)),
     ("contacts.get", Serve::Read(contacts::get)),
@@ -299,10 +301,21 @@ type Waiting = oneshot::Receiver<Result<Payload, Error>>;
 #[derive(Debug)]
 pub struct Answer(State);
 
-#[derive(Debug)]
 enum State {
     Refused(Option<Error>),
     Waiting(Waiting, Why),
+    /// A file is coming. Boxed: hardly a request is one.
+    Receiving(BoxFuture<'static, Result<Response, Error>>),
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused(_) => "Refused",
+            Self::Waiting(..) => "Waiting",
+            Self::Receiving(_) => "Receiving",
+        })
+    }
 }
 
 impl Future for Answer {
@@ -313,6 +326,7 @@ impl Future for Answer {
             State::Refused(error) => {
                 Poll::Ready(Err(error.take().unwrap_or_else(|| busy("polled after the answer"))))
             }
+            State::Receiving(receiving) => receiving.as_mut().poll(context),
             State::Waiting(waiting, why) => {
                 let why = *why;
                 Pin::new(waiting).poll(context).map(|answer| {
@@ -335,6 +349,14 @@ impl Service<Request> for Sandbox {
     }
 
     fn call(&mut self, request: Request) -> Answer {
+        if let Some(file) = request.upload.clone() {
+            let sandbox = self.clone();
+            return Answer(State::Receiving(Box::pin(async move {
+                let body = uploads::receive(&file).await?;
+                let (waiting, why) = sandbox.submit(Request { body, ..request })?;
+                Answer(State::Waiting(waiting, why)).await
+            })));
+        }
         Answer(match self.submit(request) {
             Ok((waiting, why)) => State::Waiting(waiting, why),
             Err(error) => State::Refused(Some(error)),

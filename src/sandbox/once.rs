@@ -91,5 +91,10 @@ fn digest(call: &Call<'_>) -> Vec<u8> {
         hash.update(value);
     }
     hash.update(&call.request.body);
+    if let Some(file) = &call.request.upload {
+        hash.update(file.name().unwrap_or_default());
+        hash.update([0]);
+        hash.update(file.media());
+    }
     hash.finalize().to_vec()
 }

@@ -12,7 +12,7 @@ use crate::canonical::Contract;
 use crate::canonical::contract::{Additional, Kind, Property, SchemaId};
 
 /// Stored links to the sandbox itself begin so; the scheme and host come with the answer.
-const OWN_LINK: &str = "/v1/accounts/";
+pub(super) const OWN_LINK: &str = "/v1/accounts/";
 
 /// Arranges answers.
 #[derive(Debug)]

@@ -214,13 +214,24 @@ pub(super) fn insert(
     table: Table,
     document: Map<String, Value>,
 ) -> Result<Row, Fault> {
+    insert_as(db, table, None, document)
+}
+
+/// Stores a new resource under the next number of its kind, and an id that does not follow from it.
+pub(super) fn insert_as(
+    db: &Connection,
+    table: Table,
+    id: Option<String>,
+    document: Map<String, Value>,
+) -> Result<Row, Fault> {
     let number: i64 = db
         .prepare_cached(
             "INSERT INTO numbers (kind, last) VALUES (?1, 1)
              ON CONFLICT (kind) DO UPDATE SET last = last + 1 RETURNING last",
         )?
         .query_row([table.name()], |row| row.get(0))?;
-    let row = Row { id: table.id(number), number, revision: 1, document };
+    let id = id.unwrap_or_else(|| table.id(number));
+    let row = Row { id, number, revision: 1, document };
     let sql = format!(
         "INSERT INTO {} (id, number, revision, document) VALUES (?1, ?2, 1, ?3)",
         table.name()

@@ -207,6 +207,7 @@ fn request(operation: OperationId) -> Request {
         body: Bytes::new(),
         actor: Actor::Gateway,
         viewer: None,
+        upload: None,
         fresh: false,
         record: record::Record::default(),
     }

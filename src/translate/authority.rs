@@ -9,7 +9,6 @@ use http::header::{CONTENT_TYPE, HOST};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderValue, StatusCode, Version};
-use http_body_util::Full;
 use tower::{Layer, Service};
 
 use crate::call::{Call, Claim};
@@ -17,6 +16,7 @@ use crate::canonical::{Problem, ProblemCode};
 use crate::error::Error;
 
 use super::Answer;
+use super::outgoing::Outgoing;
 
 /// The cause of a 400 for the sake of the host; its connection is closed.
 pub const CAUSE: &str = "host";
@@ -96,7 +96,7 @@ fn told(status: StatusCode) -> Answer {
         "title": title,
         "status": status.as_u16(),
     });
-    let mut answer = Answer::new(Full::new(Bytes::from(body.to_string())));
+    let mut answer = Answer::new(Outgoing::whole(Bytes::from(body.to_string())));
     *answer.status_mut() = status;
     let media = HeaderValue::from_static("application/problem+json");
     answer.headers_mut().insert(CONTENT_TYPE, media);

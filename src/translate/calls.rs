@@ -278,6 +278,7 @@ pub fn prepare(
         operation: call.operation,
         params: if call.widen { widen(job.catalog, call.operation, params) } else { params },
         body,
+        upload: None,
         actor,
         viewer: job
             .principal
@@ -285,6 +286,24 @@ pub fn prepare(
         fresh: call.fresh,
         record: job.record.clone(),
     }))
+}
+
+/// The parameters of an operation that is asked for before the body is known.
+///
+/// # Errors
+/// What is wrong with the values that it is asked with.
+pub(super) fn bound(
+    job: Job<'_>,
+    operation: OperationId,
+    program: &Program,
+) -> Result<Params, Error> {
+    let documents = documents(job, &[]);
+    let of = documents.get(..program.documents.len()).unwrap_or(&documents);
+    let params = translate(program, of, job.record, params)
+        .map_err(|faults| blame(&faults))?
+        .ok_or_else(|| Error::from(ProblemCode::BadRequest).within("parameters are too long"))?;
+    complete(job.catalog.contract.get(operation), &params, job.principal)?;
+    Ok(params)
 }
 
 /// Refuses a call without an address: a credential that belongs to no account asks a dialect whose

@@ -15,7 +15,6 @@ use http::header::{
     ACCESS_CONTROL_REQUEST_METHOD, ALLOW, ORIGIN, VARY,
 };
 use http::{HeaderValue, Method, StatusCode};
-use http_body_util::Full;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
@@ -24,6 +23,7 @@ use crate::dialect::Cors as Habit;
 use crate::call::{Call, Claim};
 
 use super::Answer;
+use super::outgoing::Outgoing;
 
 /// The layer.
 pub fn layer<S>() -> impl Layer<S, Service = Cors<S>> + Clone {
@@ -88,7 +88,7 @@ impl Allowed {
 fn options<B>(call: &Call<B>, habit: Option<&Habit>, allowed: Option<&Allowed>) -> Option<Answer> {
     let Claim::Method { allow, .. } = &call.claim else { return None };
     let methods = HeaderValue::from_str(&allow.join(", ")).ok()?;
-    let mut answer = Answer::new(Full::new(Bytes::new()));
+    let mut answer = Answer::new(Outgoing::whole(Bytes::new()));
     *answer.status_mut() = StatusCode::OK;
     let headers = answer.headers_mut();
     if let (Some(habit), Some(allowed)) = (habit, allowed)

@@ -55,6 +55,8 @@ pub struct Form {
 #[derive(Debug)]
 enum Value {
     Text(String),
+    /// What stands for a file.
+    Json(Bytes),
     List(Vec<Self>),
     Object(Vec<(String, Self)>),
 }
@@ -68,6 +70,18 @@ impl Form {
     /// # Errors
     /// 400 where the name is used in two ways, or there are too many.
     pub fn add(&mut self, name: &str, value: String) -> Result<(), Error> {
+        self.put(name, Value::Text(value))
+    }
+
+    /// Adds what stands for a file.
+    ///
+    /// # Errors
+    /// 400 where the name is used in two ways, or there are too many.
+    pub fn add_json(&mut self, name: &str, json: Bytes) -> Result<(), Error> {
+        self.put(name, Value::Json(json))
+    }
+
+    fn put(&mut self, name: &str, value: Value) -> Result<(), Error> {
         self.values += 1;
         if self.values > MOST_VALUES {
             return Err(refuse(format!("A form of more than {MOST_VALUES} values is not read")));
@@ -111,7 +125,7 @@ fn steps(name: &str) -> (&str, Vec<Step<'_>>) {
 }
 
 /// Puts a value into an object; `false` where something of another kind stands in the way.
-fn put(members: &mut Vec<(String, Value)>, key: &str, steps: &[Step<'_>], value: String) -> bool {
+fn put(members: &mut Vec<(String, Value)>, key: &str, steps: &[Step<'_>], value: Value) -> bool {
     match members.iter().position(|(known, _)| known == key) {
         Some(at) => members.get_mut(at).is_some_and(|(_, held)| put_in(held, steps, value)),
         None => {
@@ -132,11 +146,11 @@ fn empty(steps: &[Step<'_>]) -> Value {
     }
 }
 
-fn put_in(held: &mut Value, steps: &[Step<'_>], value: String) -> bool {
+fn put_in(held: &mut Value, steps: &[Step<'_>], value: Value) -> bool {
     match (held, steps.split_first()) {
         // The last one counts.
-        (Value::Text(text), None) => {
-            *text = value;
+        (held @ (Value::Text(_) | Value::Json(_)), None) => {
+            *held = value;
             true
         }
         (Value::Object(members), Some((Some(key), rest))) => put(members, key, rest, value),
@@ -172,6 +186,7 @@ fn has(value: &Value, steps: &[Step<'_>]) -> bool {
 fn write_value(value: &Value, guide: &Guide, out: &mut Vec<u8>) {
     match value {
         Value::Text(text) => out.extend_from_slice(&guide.reads.json(text)),
+        Value::Json(json) => out.extend_from_slice(json),
         Value::List(items) => write_list(items.iter(), guide, out),
         // Some clients number the elements of a list: `a[0]=x&a[1]=y`.
         Value::Object(members) if guide.is_list() && members.iter().all(|(k, _)| is_index(k)) => {

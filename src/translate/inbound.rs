@@ -18,7 +18,7 @@ use super::calls::{self, Canonical, Job};
 use super::inputs::{self, Values};
 use super::render::{self, Asked};
 use super::scratch::{Buffer, translate};
-use super::{Answer, Params, body, coding, form, inflate, multipart, problems};
+use super::{Answer, Params, body, coding, content, form, inflate, multipart, problems, uploads};
 
 /// The layer over a canonical service. Its future has no box around it, so what only some routes
 /// need is boxed further in.
@@ -52,7 +52,7 @@ async fn serve<S, B>(
 ) -> Result<Answer, Error>
 where
     S: Canonical,
-    B: Body<Data = Bytes, Error: std::fmt::Display>,
+    B: Body<Data = Bytes, Error: std::fmt::Display> + Send,
 {
     let Authorised { call, principal, sight } = authorised;
     if call.route().is_none() {
@@ -93,28 +93,56 @@ where
         body: None,
         record: &record,
     };
-    let sent;
-    if let Some(plan) = &route.body {
-        let habit = dialect.quirks.empty_body_as_object;
-        let receiving = receive(&head.headers, body, plan, habit, &params);
-        // Boxed: most requests are reads.
-        if let Some(received) = Box::pin(receiving).await? {
-            let received = body::unwrapped(received, &dialect.quirks.nested_under);
-            let documents = [Some(job.inputs), Some(&*received)];
-            let decoded = translate(&plan.program, &documents, &record, Bytes::copy_from_slice)
+    let form = route.files.as_ref().filter(|_| !body.is_end_stream());
+    let form = form.and_then(|files| Some((files, uploads::boundary(&head.headers)?)));
+    let (received, file) = match (form, &route.body) {
+        (Some((files, boundary)), _) => {
+            let receiving = uploads::receive(job, files, body, &boundary, &params, &canonical);
+            // Boxed: most requests have no files.
+            let uploads::Received { form, last } = Box::pin(receiving).await?;
+            (Some(form), last.filter(|_| files.alone))
+        }
+        (None, Some(plan)) => {
+            let habit = dialect.quirks.empty_body_as_object;
+            let receiving = receive(&head.headers, body, plan, habit, &params);
+            // Boxed: most requests are reads.
+            (Box::pin(receiving).await?, None)
+        }
+        (None, None) if route.files.is_some() => {
+            let detail = "The body must be a form with a file (multipart/form-data)";
+            return Err(Problem::new(ProblemCode::UnsupportedMediaType).detail(detail).into());
+        }
+        (None, None) => (None, None),
+    };
+    let (sent, decoded);
+    if let Some(received) = received {
+        sent = body::unwrapped(received, &dialect.quirks.nested_under);
+        if let Some(plan) = route.body.as_ref().filter(|_| file.is_none()) {
+            let documents = [Some(job.inputs), Some(&*sent)];
+            decoded = translate(&plan.program, &documents, &record, Bytes::copy_from_slice)
                 .map_err(problems::refuse)?;
             if let Some(operation) = plan.whole {
                 whole(&catalog, operation, &decoded)?;
             }
-            sent = (received, decoded);
-            job.request = Some(&sent.0);
-            job.body = Some(&sent.1);
+            job.body = Some(&decoded);
         }
+        job.request = Some(&sent);
     }
     record.arrived();
-    let results = calls::make(job, &route.calls, Some(route), &canonical).await?;
+    let results = match file {
+        // The file was all that there was to ask.
+        Some(answer) => smallvec::smallvec![Some(answer)],
+        None => calls::make(job, &route.calls, Some(route), &canonical).await?,
+    };
     let unread = |error: &Error| calls::doubt(error, &results);
     let reply = render::choose(job, route, &results).inspect_err(unread)?;
+    let asked = Asked { method: &head.method, headers: &head.headers };
+    if let Some(response) = results.iter().flatten().next_back()
+        && let Some(content) = &response.payload.content
+    {
+        record.cache(response.outcome);
+        return content::answer(asked, response, content);
+    }
     let wanted = if params.compression { coding::wanted(&head.headers) } else { None };
     let revision = render::carries_revision(dialect);
     let rendered =
@@ -122,7 +150,6 @@ where
     if let Some(outcome) = render::outcome(&results) {
         record.cache(outcome);
     }
-    let asked = Asked { method: &head.method, headers: &head.headers };
     let mut rendered = coding::apply(asked, rendered, wanted).await;
     rendered.varies &= params.compression;
     render::answer(asked, reply, rendered, &results)

@@ -16,6 +16,7 @@ pub mod body;
 pub mod cache_status;
 pub mod calls;
 pub mod coding;
+pub mod content;
 pub mod cors;
 pub mod credentials;
 pub mod form;
@@ -23,6 +24,7 @@ pub mod inbound;
 pub mod inflate;
 pub mod inputs;
 pub mod multipart;
+pub mod outgoing;
 mod pages;
 pub mod problems;
 pub mod recognise;
@@ -30,15 +32,20 @@ pub mod render;
 pub mod rescue;
 pub mod scratch;
 pub mod twin;
+mod uploads;
 mod whole;
 
 use std::time::Duration;
+
+use crate::canonical::upload::Limits;
 
 /// What the seam needs to know of the configuration.
 #[derive(Clone, Debug)]
 pub struct Params {
     /// Largest body of a client in bytes; a longer one is 413.
     pub max_body: u64,
+    /// What is taken of files.
+    pub uploads: Limits,
     /// How long a client may take between two pieces of a body; after that it is 408.
     pub body_timeout: Duration,
     /// Whether answers are compressed for clients that take it.
@@ -51,6 +58,7 @@ impl Default for Params {
     fn default() -> Self {
         Self {
             max_body: 1 << 20,
+            uploads: Limits::default(),
             body_timeout: Duration::from_secs(10),
             compression: true,
             values: Vec::new(),
@@ -58,5 +66,5 @@ impl Default for Params {
     }
 }
 
-/// The body of every answer: whole, in memory, and therefore with a length.
-pub type Answer = http::Response<http_body_util::Full<bytes::Bytes>>;
+/// Every answer: whole, in memory, and therefore with a length; but for a file.
+pub type Answer = http::Response<outgoing::Outgoing>;

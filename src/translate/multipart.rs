@@ -30,11 +30,7 @@ pub async fn read(body: Bytes, boundary: &str, guide: &Guide) -> Result<Bytes, E
             Some(_) if files.len() < 16 => files.push(name),
             Some(_) => {}
             None => {
-                let text = String::from_utf8(text.into()).map_err(|_| {
-                    let detail = "A text part is UTF-8";
-                    Error::from(Problem::new(ProblemCode::BadRequest).detail(detail))
-                })?;
-                form.add(&name, text)?;
+                form.add(&name, utf8(text.into())?)?;
             }
         }
     }
@@ -46,7 +42,13 @@ pub async fn read(body: Bytes, boundary: &str, guide: &Guide) -> Result<Bytes, E
     Err(problem.into())
 }
 
-fn is_a_file(name: String) -> FieldProblem {
+/// The text of a part.
+pub(super) fn utf8(text: Vec<u8>) -> Result<String, Error> {
+    String::from_utf8(text)
+        .map_err(|_| Problem::new(ProblemCode::BadRequest).detail("A text part is UTF-8").into())
+}
+
+pub(super) fn is_a_file(name: String) -> FieldProblem {
     // `attachments[]` is the field `attachments`.
     let field: String = name.trim_end_matches("[]").chars().take(64).collect();
     FieldProblem {
@@ -57,7 +59,7 @@ fn is_a_file(name: String) -> FieldProblem {
     }
 }
 
-fn refuse(error: multer::Error) -> Error {
+pub(super) fn refuse(error: multer::Error) -> Error {
     Error::from(Problem::new(ProblemCode::BadRequest).detail("The body is no multipart form"))
         .within(error.to_string())
 }

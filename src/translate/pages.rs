@@ -129,6 +129,7 @@ mod tests {
             body: Bytes::new(),
             actor: Actor::Gateway,
             viewer: None,
+            upload: None,
             fresh: false,
             record: Record::default(),
         }

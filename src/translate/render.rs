@@ -10,7 +10,6 @@ use http::header::{
     VARY,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use http_body_util::Full;
 
 use crate::canonical::payload::{Coding, Payload, Rendering, RenderingKey};
 use crate::canonical::{Outcome, ProblemCode, Response};
@@ -22,6 +21,7 @@ use super::Answer;
 use super::cache_status::{self, CACHE_STATUS, PROXY_STATUS};
 use super::calls::{Job, Results, documents};
 use super::coding::LEAST_COMPRESSED;
+use super::outgoing::Outgoing;
 use super::problems;
 use super::scratch::{translate, translate_seen};
 
@@ -72,13 +72,6 @@ pub fn body(
         ReplyBody::Verbatim => {
             let answer = results.iter().flatten().next_back().ok_or(ProblemCode::Internal)?;
             let payload = &answer.payload;
-            if let Some(media) = &payload.media {
-                // An attachment: whoever made it has compressed what can be.
-                return Ok(Rendered {
-                    varies: false,
-                    ..Rendered::plain(payload.body.clone(), media.clone())
-                });
-            }
             let home = answer.outcome.is_held().then(|| (Arc::clone(payload), key()));
             if let (Some(coding), Some((payload, key))) = (wanted, &home)
                 && let Some(kept) = payload.coded(*key, coding)
@@ -230,8 +223,8 @@ pub fn answer(
         read && etag.as_ref().is_some_and(|etag| matches(asked.headers, etag.as_bytes()));
     let head = asked.method == Method::HEAD;
     let length = rendered.body.len();
-    let mut answer =
-        Answer::new(Full::new(if unchanged || head { Bytes::new() } else { rendered.body }));
+    let sent = if unchanged || head { Bytes::new() } else { rendered.body };
+    let mut answer = Answer::new(Outgoing::whole(sent));
     *answer.status_mut() = if unchanged {
         StatusCode::NOT_MODIFIED
     } else {

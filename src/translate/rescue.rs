@@ -14,7 +14,6 @@ use http::header::{
     ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, Method, StatusCode};
-use http_body_util::Full;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
@@ -28,6 +27,7 @@ use crate::telemetry::record::Record;
 
 use super::cache_status::{self, CACHE_STATUS, PROXY_STATUS};
 use super::inflate::CODING;
+use super::outgoing::Outgoing;
 use super::scratch::translate;
 use super::{Answer, authority, problems};
 use crate::call::Call;
@@ -123,7 +123,7 @@ impl Caller {
                 (problem.code.status(), PROBLEM_JSON, problems::to_json(&problem).into())
             });
         let length = HeaderValue::from(body.len());
-        let mut answer = Answer::new(Full::new(if self.head { Bytes::new() } else { body }));
+        let mut answer = Answer::new(Outgoing::whole(if self.head { Bytes::new() } else { body }));
         *answer.status_mut() =
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = answer.headers_mut();

@@ -14,6 +14,7 @@ use crate::canonical::contract::{Location, Operation};
 use crate::canonical::{FieldProblem, Params, Problem, ProblemCode, Request};
 use crate::error::Error;
 use crate::upstream::Unusable;
+use crate::upstream::sent::{Form, Sent};
 
 /// What stands as it is in a path or query: unreserved (RFC 3986), and the colon of aliases.
 const ENCODED: &AsciiSet =
@@ -85,6 +86,8 @@ pub(super) struct Address {
     query: Vec<Query>,
     headers: Vec<(u8, HeaderName)>,
     media: Option<HeaderValue>,
+    /// The part of a form that is a file, where it takes one.
+    file: Option<Box<str>>,
 }
 
 #[derive(Debug)]
@@ -136,6 +139,7 @@ impl Address {
             query: query.collect(),
             headers: at(Location::Header).filter_map(header).collect(),
             media: operation.body.as_ref().map(|b| if b.patch { MERGE_PATCH } else { JSON }),
+            file: operation.file.clone(),
         }
     }
 
@@ -149,11 +153,11 @@ impl Address {
         base: &Base,
         authorization: &HeaderValue,
         asked: &Request,
-    ) -> Result<http::Request<Full<Bytes>>, Error> {
+    ) -> Result<http::Request<Sent>, Error> {
         let body = if self.media.is_some() { asked.body.clone() } else { Bytes::new() };
         // Everything that is written for this request, in one piece of memory.
         let mut text = BytesMut::with_capacity(TEXT_BYTES);
-        let mut request = http::Request::new(Full::new(Bytes::new()));
+        let mut request = http::Request::new(Sent::Whole(Full::new(Bytes::new())));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri(base, &asked.params, &mut text)?;
         let headers = request.headers_mut();
@@ -177,7 +181,12 @@ impl Address {
         if let Some(media) = self.media.as_ref().filter(|_| !body.is_empty()) {
             headers.insert(CONTENT_TYPE, media.clone());
         }
-        *request.body_mut() = Full::new(body);
+        *request.body_mut() = Sent::Whole(Full::new(body));
+        if let Some((part, file)) = self.file.as_ref().zip(asked.upload.as_ref()) {
+            let (form, media) = Form::new(part, file);
+            request.headers_mut().extend(media.map(|media| (CONTENT_TYPE, media)));
+            *request.body_mut() = Sent::Form(Box::new(form));
+        }
         Ok(request)
     }
 

@@ -19,9 +19,6 @@ use crate::upstream::refusal;
 use crate::upstream::resilience::attempt::Limit;
 use crate::upstream::resilience::breaker::KeptAway;
 
-/// Longest media type that is passed on.
-const LONGEST_MEDIA: usize = 127;
-
 /// An attempt without a payload.
 #[derive(Debug)]
 pub(super) struct Trouble {
@@ -187,8 +184,18 @@ pub(super) fn answer(address: &Address, answer: Answer) -> Result<Response, Trou
         let retry_after = error.problem().retry_after_s.map(|s| Duration::from_secs(s.into()));
         return Err(Trouble { error, kind: Kind::of(answer.status), retry_after });
     }
-    let invalid = |error| Trouble { error, kind: Kind::Invalid, retry_after: None };
-    payload(address, answer).map_err(invalid)
+    payload(address, answer).map_err(outside)
+}
+
+/// An answer outside the contract.
+pub(super) fn outside(error: Error) -> Trouble {
+    Trouble { error, kind: Kind::Invalid, retry_after: None }
+}
+
+/// A file that ended before its end: whoever sends it left, or is told of it elsewhere.
+pub(super) fn left_off() -> Trouble {
+    let error = Error::from(ProblemCode::BadRequest).within("the file broke off");
+    Trouble { error, kind: Kind::CutShort, retry_after: None }
 }
 
 fn payload(address: &Address, answer: Answer) -> Result<Response, Error> {
@@ -197,10 +204,7 @@ fn payload(address: &Address, answer: Answer) -> Result<Response, Error> {
     }
     let status = answer.status.as_u16();
     let mut payload = if address.binary {
-        let media = media(&answer)
-            .filter(|media| media.len() <= LONGEST_MEDIA)
-            .unwrap_or("application/octet-stream");
-        Payload::binary(status, answer.body.clone(), media.into())
+        return Err(invalid("a success that is no file"));
     } else if address.json {
         json(status, &answer)?
     } else {
@@ -254,7 +258,7 @@ pub(super) fn is_json(answer: &Answer) -> bool {
     })
 }
 
-fn invalid(context: &str) -> Error {
+pub(super) fn invalid(context: &str) -> Error {
     let error = Error::from(ProblemCode::UpstreamInvalid).within(context);
     error.hop(Hop::Error("http_protocol_error"))
 }

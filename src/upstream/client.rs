@@ -6,14 +6,16 @@ use std::error::Error as StdError;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::StatusCode;
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::Body as _;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::upstream::Params;
 use crate::upstream::connect::Connector;
+use crate::upstream::file;
 use crate::upstream::resilience::attempt::Limit;
+use crate::upstream::sent::Sent;
 
 /// Most bytes of an answer's head.
 const MOST_HEAD: usize = 64 << 10;
@@ -23,11 +25,20 @@ const MOST_HEADERS: usize = 100;
 /// Connections to one backend.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
-    pool: Pool<Connector, Full<Bytes>>,
+    pool: Pool<Connector, Sent>,
     max_answer_bytes: usize,
 }
 
 /// What came back.
+#[derive(Debug)]
+pub(super) enum Received {
+    /// An answer, to its last byte.
+    Whole(Answer),
+    /// The head of a file, and the bytes that are still to come.
+    File(StatusCode, HeaderMap, Incoming),
+}
+
+/// A whole answer.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -70,15 +81,19 @@ impl Client {
         Self { pool, max_answer_bytes: params.max_answer_bytes }
     }
 
-    /// Sends a request and reads the whole answer.
+    /// Sends a request and reads the whole answer; of one that is a file only the head.
     pub(super) async fn exchange(
         &self,
-        request: http::Request<Full<Bytes>>,
-    ) -> Result<Answer, Failure> {
+        request: http::Request<Sent>,
+        binary: bool,
+    ) -> Result<Received, Failure> {
         let answer = self.pool.request(request).await.map_err(|error| {
             if error.is_connect() { Failure::Connect(error) } else { Failure::Broken(error.into()) }
         })?;
         let (head, body) = answer.into_parts();
+        if binary && file::is_one(head.status) {
+            return Ok(Received::File(head.status, head.headers, body));
+        }
         let most = self.max_answer_bytes;
         if body.size_hint().lower() > most as u64 {
             return Err(Failure::TooLarge(most));
@@ -90,6 +105,7 @@ impl Client {
                 Failure::Cut(error)
             }
         })?;
-        Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
+        let body = body.to_bytes();
+        Ok(Received::Whole(Answer { status: head.status, headers: head.headers, body }))
     }
 }

@@ -12,9 +12,11 @@ mod address;
 mod classify;
 mod client;
 mod connect;
+mod file;
 mod hop;
 mod refusal;
 pub mod resilience;
+mod sent;
 mod status;
 pub mod tls;
 
@@ -25,22 +27,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::HeaderValue;
-use http_body_util::Full;
 use secrecy::{ExposeSecret as _, SecretString};
 use tower::Service;
 
-use crate::canonical::{Contract, ProblemCode, Request, Response};
+use crate::canonical::{Contract, ProblemCode, Request, Response, Upload};
 use crate::error::Error;
 use crate::upstream::address::{Address, Base};
 use crate::upstream::classify::{Trouble, Verdict};
-use crate::upstream::client::Client;
+use crate::upstream::client::{Client, Failure, Received};
 use crate::upstream::resilience::Signals;
-use crate::upstream::resilience::attempt::Patience;
+use crate::upstream::resilience::attempt::{Limit, Patience};
 use crate::upstream::resilience::breaker::{Breaker, State};
 use crate::upstream::resilience::deadline::Deadline;
 use crate::upstream::resilience::retry::Retry;
+use crate::upstream::sent::Sent;
 use crate::upstream::tls::Tls;
 
 pub use classify::REASONS;
@@ -219,7 +220,8 @@ impl Inner {
             // Anew each time: an attempt has its own place in the trace.
             let sent = address.request(&self.base, &self.authorization, &request)?;
             let patience = Patience::new(deadline, round.attempt());
-            let trouble = match self.attempt(address, sent, patience).await {
+            let upload = request.upload.as_ref();
+            let trouble = match self.attempt(address, sent, patience, upload).await {
                 Ok(answer) => return Ok(answer),
                 Err(trouble) => trouble,
             };
@@ -234,18 +236,47 @@ impl Inner {
     async fn attempt(
         &self,
         address: &Address,
-        sent: http::Request<Full<Bytes>>,
+        sent: http::Request<Sent>,
         patience: Patience,
+        upload: Option<&Upload>,
     ) -> Result<Response, Trouble> {
         let pass = self.breaker.enter()?;
         self.tally.attempts.fetch_add(1, Ordering::Relaxed);
-        let result = match patience.with(self.client.exchange(sent)).await {
-            Ok(answer) => classify::answer(address, answer),
+        let exchange = self.client.exchange(sent, address.binary);
+        let received = match upload {
+            // Boxed: hardly a request is one.
+            Some(file) => Box::pin(self.sending(file, exchange)).await,
+            None => patience.with(exchange).await,
+        };
+        let result = match received {
+            Ok(Received::Whole(answer)) => classify::answer(address, answer),
+            Ok(Received::File(status, headers, body)) => {
+                file::answer(status, &headers, body, self.timeout).map_err(classify::outside)
+            }
+            // Whoever sends the file left off, which says nothing of the backend.
+            Err(_) if upload.is_some_and(Upload::is_broken) => Err(classify::left_off()),
             Err(failure) => Err(failure.into()),
         };
         let kind = result.as_ref().err().map(|trouble| trouble.kind);
         pass.ended(kind.map_or(Verdict::Success, classify::Kind::verdict), kind);
         result
+    }
+
+    /// Waits for an exchange that sends a file: as long as the file comes, and then the usual time.
+    /// How long it may come is for whoever receives it to say.
+    async fn sending(
+        &self,
+        file: &Upload,
+        exchange: impl Future<Output = Result<Received, Failure>>,
+    ) -> Result<Received, Failure> {
+        let mut exchange = std::pin::pin!(exchange);
+        tokio::select! {
+            biased;
+            received = &mut exchange => return received,
+            () = file.over() => {}
+        }
+        let answer = tokio::time::timeout(self.timeout, exchange).await;
+        answer.map_err(|_elapsed| Failure::Timeout(Limit::Call)).flatten()
     }
 
     fn blamed(&self, address: &Address, error: Error) -> Error {

@@ -116,6 +116,7 @@ fn request(contract: &Contract, operation: &str, values: &[(&str, &str)]) -> Req
         body: Bytes::new(),
         actor: Actor::Gateway,
         viewer: None,
+        upload: None,
         fresh: false,
         record: Record::default(),
     }
@@ -212,8 +213,13 @@ async fn bytes_come_back_with_their_media_type() {
     let values = [("account_id", "1"), ("attachment_id", "att_1")];
     let response =
         remote.oneshot(request(&contract, "attachments.content", &values)).await.unwrap();
-    assert_eq!(response.payload.media.as_deref(), Some("image/png"));
-    assert_eq!(&*response.payload.body, b"\x01png");
+    assert_eq!(response.payload.content.as_ref().map(|c| &*c.media), Some("image/png"));
+    let mut flow = response.payload.content.as_ref().unwrap().take().unwrap();
+    let mut bytes = Vec::new();
+    while let Some(piece) = futures_util::StreamExt::next(&mut flow).await {
+        bytes.extend_from_slice(&piece.unwrap());
+    }
+    assert_eq!(bytes, b"\x01png");
 }
 
 #[tokio::test]

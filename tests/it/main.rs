@@ -12,6 +12,7 @@
 
 mod support;
 
+mod attachments; // files there and back, and what is refused
 mod cache; // one entry for every dialect, nothing old, nothing of somebody else's
 mod cli; // every command of the shipped binary
 mod compression; // codings of answers and of requests

@@ -88,6 +88,9 @@ pub struct Operation {
     pub parameters: Vec<Parameter>,
     /// The JSON body it takes.
     pub body: Option<RequestBody>,
+    /// `x-file` of a body that is a form: the part that is a file, which is sent in the place of the
+    /// JSON body.
+    pub file: Option<Box<str>>,
     /// The status of a success.
     pub status: u16,
     /// The JSON it answers with; `None` answers nothing, or bytes where [`Self::binary`].

@@ -9,6 +9,8 @@ use crate::syntax::{Code, Diagnostic, Fields, Node, Span, Value};
 
 const METHODS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
 const MERGE_PATCH: &str = "application/merge-patch+json";
+const PARTIAL: u16 = 206;
+const FORM: &str = "multipart/form-data";
 
 /// An operation as read, with what is checked when all schemas are known.
 pub(super) struct Read {
@@ -76,7 +78,7 @@ impl<'n> Reader<'n, '_> {
         fields.finish();
 
         let (parameters, continued) = self.parameters(shared.iter().chain(parameters), path);
-        let body = body.and_then(|node| self.request_body(node));
+        let (body, file) = body.and_then(|node| self.request_body(node)).unzip();
         let (status, answer, binary) =
             responses.map_or((0, None, false), |node| self.responses(node));
         let names: Vec<&str> = parameters.iter().map(|p| &*p.name).collect();
@@ -89,6 +91,7 @@ impl<'n> Reader<'n, '_> {
             path: path.key.as_str().into(),
             parameters,
             body,
+            file: file.flatten(),
             status,
             answer,
             binary,
@@ -185,7 +188,8 @@ impl<'n> Reader<'n, '_> {
         Some(Parameter { name: name.into(), location, required, schema, list, explode, default })
     }
 
-    fn request_body(&mut self, node: &'n Node) -> Option<RequestBody> {
+    /// The JSON body, and the name of the part of a form that stands in its place.
+    fn request_body(&mut self, node: &'n Node) -> Option<(RequestBody, Option<Box<str>>)> {
         let node = self.follow(node, "requestBodies")?;
         let mut fields = Fields::of(node, "a request body", self.diagnostics)?;
         skip_documentation(&mut fields);
@@ -193,17 +197,36 @@ impl<'n> Reader<'n, '_> {
         fields.required("content");
         let content = fields.map("content");
         fields.finish();
-        let [only] = content? else {
-            self.error(Code::Contract, node, "a request body has one media type");
-            return None;
+        let (only, form) = match content? {
+            [only] => (only, None),
+            [only, form] if form.key == FORM => (only, Some(form)),
+            _ => {
+                let message = format!("a request body has one media type, and may have `{FORM}`");
+                self.error(Code::Contract, node, &message);
+                return None;
+            }
         };
         let patch = only.key == MERGE_PATCH;
         if !patch && only.key != "application/json" {
             let message = format!("a request body is `application/json` or `{MERGE_PATCH}`");
             self.diagnostics.push(Diagnostic::error(Code::Contract, only.key_span, message));
         }
+        let file = form.and_then(|form| self.file(&form.value));
         let schema = self.media(&only.value)?;
-        Some(RequestBody { schema, patch, required })
+        Some((RequestBody { schema, patch, required }, file))
+    }
+
+    /// The part of a form that is a file.
+    fn file(&mut self, node: &'n Node) -> Option<Box<str>> {
+        let mut fields = Fields::of(node, "a form", self.diagnostics)?;
+        skip_documentation(&mut fields);
+        fields.required("x-file");
+        let name = fields.text("x-file");
+        // What the part is called is all that is read of it.
+        fields.required("schema");
+        fields.get("schema");
+        fields.finish();
+        name.map(Into::into)
     }
 
     fn media(&mut self, node: &'n Node) -> Option<SchemaId> {
@@ -235,7 +258,9 @@ impl<'n> Reader<'n, '_> {
             fields.get("headers");
             let content = fields.map("content").unwrap_or_default();
             fields.finish();
-            let status = entry.key.parse::<u16>().ok().filter(|s| (200..300).contains(s));
+            // A part of the bytes is a success of the same kind as all of them.
+            let status = entry.key.parse::<u16>().ok();
+            let status = status.filter(|s| (200..300).contains(s) && *s != PARTIAL);
             let mut answer = None;
             let mut binary = false;
             for media in content {

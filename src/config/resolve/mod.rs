@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::canonical::upload;
 use crate::config::load::{Input, Layer, Merged};
 use crate::config::raw::{Reading, Section, Spot};
 use crate::config::{Cache, Config, FilesRead, Problems, Server, UpstreamKind, secret};
@@ -215,10 +216,34 @@ fn limits(top: &mut Section<'_, '_>, server: &mut Server) -> limit::Params {
             *limit = time;
         }
     }
+    limits.uploads = uploads(&mut block);
     limits.rate = rate(&mut block, "rate");
     limits.rate_per_address = rate(&mut block, "rate_per_address");
     block.finish();
     limits
+}
+
+fn uploads(limits: &mut Section<'_, '_>) -> upload::Limits {
+    let mut block = limits.section("uploads");
+    let mut uploads = upload::Limits::default();
+    if let Some(size) = block.bytes("max_file", 1024) {
+        uploads.max_file = size.value;
+    }
+    if let Some(count) = block.count("max_files", 1) {
+        uploads.max_files = usize::try_from(count.value).unwrap_or(usize::MAX);
+    }
+    if let Some(size) = block.bytes("max_body", 1024) {
+        uploads.max_body = size.value;
+    }
+    if let Some(time) = block.time("request_timeout") {
+        uploads.request_timeout = time;
+    }
+    if let Some(types) = block.texts("media_types") {
+        let types = types.into_iter().map(|text| text.value.trim().to_ascii_lowercase().into());
+        uploads.media_types = types.collect();
+    }
+    block.finish();
+    uploads
 }
 
 fn rate(limits: &mut Section<'_, '_>, key: &'static str) -> Option<RateParams> {

@@ -26,6 +26,8 @@ pub(super) struct Written<'n> {
     /// The call to run again after `precondition_failed`, and how often.
     pub(super) again: Option<(&'n Node, u8)>,
     pub(super) take: Option<&'n Node>,
+    /// A file is sent in the place of its body.
+    pub(super) sends_file: bool,
     /// All pages, joined.
     pub(super) walk: Option<&'n Node>,
     /// What the route's query table gives, by position.
@@ -77,6 +79,7 @@ pub(super) fn read<'n>(
         fresh: false,
         again: None,
         take: None,
+        sends_file: false,
         walk: None,
         given: Vec::new(),
         includes: Vec::new(),
@@ -227,6 +230,7 @@ impl Written<'_> {
         }
         if let (None, Some(body)) = (self.body, &operation.body)
             && body.required
+            && !self.sends_file
         {
             cx.diagnostics.push(
                 Diagnostic::error(

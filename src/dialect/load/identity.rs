@@ -18,8 +18,9 @@ use super::head::Head;
 use super::widen::{INCLUDE, includable};
 use super::{line, yaml};
 use crate::dialect::catalog::documents::{BODY, CALLS, INPUTS, REQUEST};
+use crate::dialect::form::Guide;
 use crate::dialect::route::{
-    Arity, Body, Call, Inputs, Origin, QueryParameter, Reply, ReplyBody, Route,
+    Arity, Body, Call, Files, Inputs, Origin, QueryParameter, Reply, ReplyBody, Route,
 };
 
 /// How deep embedded objects are looked into for others: an object in one that is embedded.
@@ -56,6 +57,7 @@ pub(super) fn routes(
                     form: None,
                     whole: Some(id),
                 }),
+                files: files(operation, id, library, head.span, diagnostics),
                 query: query(operation),
                 guard: None,
                 calls: vec![Call {
@@ -80,6 +82,24 @@ pub(super) fn routes(
             })
         })
         .collect()
+}
+
+/// What takes a file takes it as it is, in a form.
+fn files(
+    operation: &Operation,
+    id: OperationId,
+    library: &Library,
+    span: Span,
+    diagnostics: &mut Diagnostics,
+) -> Option<Files> {
+    let part = operation.file.as_ref()?;
+    Some(Files {
+        parts: vec![part.clone()],
+        operation: id,
+        params: params(operation, library, span, diagnostics)?,
+        alone: true,
+        guide: Guide::default(),
+    })
 }
 
 /// What stands in the place of a parameter: the input of the same name.

@@ -6,6 +6,7 @@ mod credentials;
 pub(super) mod documented;
 mod errors;
 mod extends;
+mod files;
 mod folder;
 mod forms;
 mod head;

@@ -10,7 +10,7 @@ use super::credentials::Offer;
 use super::line::Line;
 use super::replies::{self, Facts};
 use super::routes::Asked;
-use super::{Context, paging, routes, yaml};
+use super::{Context, files, paging, routes, yaml};
 use crate::dialect::catalog::documents::{BODY, CALLS, REQUEST};
 use crate::dialect::route::{
     Arity, Body, Call, Inputs, Origin, QueryParameter, Reply, ReplyBody, Route, Template,
@@ -40,6 +40,7 @@ pub(super) fn compile(
     }
     let (mut known, joined) = paging::join(written, &mut calls, cx.paginations, cx)?;
     known.extend(query(written, &mut calls, cx));
+    files::sole(written.files, &mut calls, cx)?;
     let guard = guard(&calls, offer, cx.contract);
     let guarded = guard.is_some();
     calls.splice(0..0, guard);
@@ -71,6 +72,14 @@ pub(super) fn compile(
     for facts in parts.iter().flat_map(Parts::all).map(Facts::of) {
         learn(&facts, &mut calls, &mut inputs);
     }
+    let files = match written.files {
+        Some(node) => {
+            let (files, read) = files::read(node, &calls, &scope, cx)?;
+            learn(&read, &mut calls, &mut inputs);
+            Some(files)
+        }
+        None => None,
+    };
     // … and once more with what that asks to be included.
     let mut compiled = Vec::new();
     for (index, part) in parts.into_iter().enumerate() {
@@ -97,6 +106,7 @@ pub(super) fn compile(
         template: line.template,
         credential,
         body,
+        files,
         query: known,
         guard: guarded.then_some(0),
         calls: compiled.into_iter().collect::<Option<_>>()?,
@@ -366,6 +376,7 @@ fn guard<'n>(
         fresh: false,
         again: None,
         take: None,
+        sends_file: false,
         walk: None,
         given: Vec::new(),
         includes: Vec::new(),

@@ -22,6 +22,7 @@ pub(super) struct Written<'n> {
     pub(super) request: &'n Node,
     pub(super) query: &'n [Entry],
     pub(super) body: Option<&'n Node>,
+    pub(super) files: Option<&'n Node>,
     /// (name, where the name stands, what it says)
     pub(super) calls: Vec<(&'n str, Span, &'n Node)>,
     pub(super) reply: Option<&'n Node>,
@@ -79,6 +80,10 @@ pub(super) fn read(
             {
                 route.documents = documents(&written, &route, cx);
                 let guide = head.forms.then(|| forms::guide(&route));
+                if route.files.is_some() {
+                    let guide = forms::guide(&route);
+                    route.files.iter_mut().for_each(|files| files.guide = guide.clone());
+                }
                 if let Some(body) = &mut route.body {
                     body.form = guide;
                 }
@@ -108,6 +113,7 @@ fn keys<'n>(
     let credential = fields.get("credential");
     let query = fields.map("query").unwrap_or_default();
     let body = fields.get("body");
+    let files = fields.get("files");
     let one = fields.entry("call");
     let several = fields.entry("calls");
     let reply = fields.get("reply");
@@ -145,6 +151,7 @@ fn keys<'n>(
         request: request?,
         query,
         body,
+        files,
         calls,
         reply,
         documents,

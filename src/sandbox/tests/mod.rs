@@ -109,6 +109,7 @@ impl Bench {
             body: if body.is_null() { Bytes::new() } else { body.to_string().into() },
             actor: actor.parse::<Actor>().unwrap(),
             viewer: None,
+            upload: None,
             fresh: false,
             record: Record::default(),
         }

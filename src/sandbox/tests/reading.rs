@@ -305,7 +305,7 @@ async fn the_link_of_an_attachment_works_and_an_alias_opens_nothing() {
     let request =
         bench.request("attachments.content", &[("attachment_id", id)], &Value::Null, "gateway");
     let payload = bench.send(request).await.unwrap();
-    assert_eq!(payload.media.as_deref(), Some("image/png"));
+    assert_eq!(payload.content.as_ref().map(|c| &*c.media), Some("image/png"));
     assert!(payload.body.starts_with(b"\x89PNG"));
     assert_eq!(attachment["size"], payload.body.len());
     for other in ["n:4", "att_nothing"] {

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::sandbox::store::Table;
 
 #[tokio::test]
 async fn a_contact_reopens_a_resolved_conversation() {
@@ -139,6 +140,11 @@ async fn channels_refuse_what_they_do_not_take() {
     assert_eq!(problem.code, ProblemCode::ReplyWindowClosed);
 }
 
+/// The id of a file that comes with the program.
+fn file(number: i64) -> String {
+    Table::Attachment.id(number)
+}
+
 #[tokio::test]
 async fn blocks_files_and_quotes_are_kept() {
     let bench = Bench::new();
@@ -148,7 +154,7 @@ async fn blocks_files_and_quotes_are_kept() {
         .say(
             1,
             json!({
-                "text": "Which one?", "blocks": [choices], "attachment_ids": ["n:3"],
+                "text": "Which one?", "blocks": [choices], "attachment_ids": [file(3)],
                 "in_reply_to_id": "n:4", "client_reference": "echo-1",
             }),
             NOOR,
@@ -198,10 +204,16 @@ async fn bad_messages_name_the_place_and_write_nothing() {
         (json!({"text": "a", "in_reply_to_id": "n:9999"}), "/in_reply_to_id", "not_found"),
         // A message of conversation 2.
         (json!({"text": "a", "in_reply_to_id": "n:18"}), "/in_reply_to_id", "not_found"),
-        (json!({"text": "a", "attachment_ids": ["n:1"]}), "/attachment_ids/0", "taken"),
-        (json!({"text": "a", "attachment_ids": ["n:3", "n:99"]}), "/attachment_ids/1", "not_found"),
+        (json!({"text": "a", "attachment_ids": [file(1)]}), "/attachment_ids/0", "taken"),
+        // Whoever counts up finds nothing.
+        (json!({"text": "a", "attachment_ids": ["n:3"]}), "/attachment_ids/0", "invalid"),
         (
-            json!({"blocks": [{"type": "image", "attachment_id": "n:4"}]}),
+            json!({"text": "a", "attachment_ids": [file(3), file(99)]}),
+            "/attachment_ids/1",
+            "not_found",
+        ),
+        (
+            json!({"blocks": [{"type": "image", "attachment_id": file(4)}]}),
             "/blocks/0/attachment_id",
             "taken",
         ),
@@ -243,7 +255,8 @@ async fn bad_messages_name_the_place_and_write_nothing() {
     assert_eq!(bench.get(1).await, before);
     // The number that a failed write had taken is given to the next.
     let next = bench.say(1, json!({"text": "a"}), NOOR).await.unwrap();
-    let after = bench.say(1, json!({"text": "b", "attachment_ids": ["n:3"]}), NOOR).await.unwrap();
+    let after =
+        bench.say(1, json!({"text": "b", "attachment_ids": [file(3)]}), NOOR).await.unwrap();
     assert_eq!(after["number"].as_i64(), next["number"].as_i64().map(|n| n + 1));
 }
 

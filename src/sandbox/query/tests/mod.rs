@@ -59,6 +59,7 @@ impl Book {
             body: Bytes::new(),
             actor: Actor::Gateway,
             viewer: None,
+            upload: None,
             fresh: false,
             record: Record::default(),
         };

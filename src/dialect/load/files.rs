@@ -1,0 +1,84 @@
+//! `files` of a route: which parts of a form may be files, and what takes them.
+
+use crate::mapping::Scope;
+use crate::syntax::{Code, Fields, Node};
+
+use super::calls::{self, Written};
+use super::replies::Facts;
+use super::{Context, yaml};
+use crate::dialect::catalog::documents::REQUEST;
+use crate::dialect::form::Guide;
+use crate::dialect::route::Files;
+
+/// What a problem calls it.
+const FILES: &str = "files";
+
+/// Marks the call that is all that the route does, where the files name no operation of their own.
+/// `None` where there is no such call.
+pub(super) fn sole(
+    node: Option<&Node>,
+    calls: &mut [Written<'_>],
+    cx: &mut Context<'_>,
+) -> Option<()> {
+    let Some(node) = node.filter(|node| node.get("operation").is_none()) else { return Some(()) };
+    let [call] = calls else {
+        let message = "`files` without an `operation` stands beside one call, which takes the file";
+        cx.error(Code::MissingKey, node.span, message);
+        return None;
+    };
+    if let Some(body) = call.body {
+        let message = "a call that takes the file has no body";
+        cx.error(Code::UnknownParameter, body.span, message);
+        return None;
+    }
+    call.sends_file = true;
+    Some(())
+}
+
+/// Reads it. Gives what its parameters read besides.
+pub(super) fn read(
+    node: &Node,
+    calls: &[Written<'_>],
+    scope: &Scope,
+    cx: &mut Context<'_>,
+) -> Option<(Files, Facts)> {
+    let parts: Option<Vec<Box<str>>> = node.get("in").and_then(Node::as_list).and_then(|list| {
+        list.iter().map(|part| part.as_text().map(Into::into)).collect::<Option<Vec<_>>>()
+    });
+    let Some(parts) = parts.filter(|parts| !parts.is_empty()) else {
+        cx.error(
+            Code::MissingKey,
+            node.span,
+            "`files` says with `in` which parts are files: a list",
+        );
+        return None;
+    };
+    let inner = yaml::without(node, &["in"]);
+    let own;
+    let (written, alone) = match calls.iter().find(|call| call.sends_file) {
+        Some(call) => {
+            // Nothing else may stand here.
+            Fields::of(&inner, FILES, cx.diagnostics)?.finish();
+            (call, true)
+        }
+        None => {
+            let read = calls::read(FILES, node.span, &inner, true, cx)?;
+            own = Written { sends_file: true, ..read };
+            own.check(cx);
+            (&own, false)
+        }
+    };
+    let operation = cx.contract.get(written.operation);
+    if operation.file.is_none() {
+        let message = format!("`{}` takes no file", operation.name);
+        cx.error(Code::UnknownParameter, node.span, message);
+        return None;
+    }
+    // A file is sent on before anything else of the form is known.
+    let roots = scope.roots.iter().take(REQUEST).cloned().collect();
+    let before = Scope { roots, ..Scope::default() };
+    let compiled = written.params(&before, cx)?;
+    let facts = Facts::of(&compiled);
+    let (operation, params) = (written.operation, compiled.program);
+    Some((Files { parts, operation, params, alone, guide: Guide::default() }, facts))
+}
