@@ -83,7 +83,7 @@ pub(super) fn answer(
 
 /// The name of a file (RFC 6266): the one that says its characters, else the plain one.
 fn named(disposition: &str) -> Option<Box<str>> {
-    let (mut plain, mut whole) = (None, None);
+    let (mut plain, mut whole): (Option<Box<str>>, Option<Box<str>>) = (None, None);
     let mut rest = disposition;
     while let Some((_, after)) = rest.split_once(';') {
         let (key, value) = after.split_once('=')?;
@@ -106,7 +106,7 @@ fn named(disposition: &str) -> Option<Box<str>> {
             _ => {}
         }
     }
-    whole.or(plain).filter(|name: &Box<str>| !name.is_empty())
+    whole.or(plain).filter(|name| !name.is_empty())
 }
 
 fn flow(body: Incoming, patience: Duration) -> Flow {
