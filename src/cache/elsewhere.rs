@@ -19,7 +19,7 @@ impl CacheLayer {
     ) -> Option<usize> {
         let epochs = &self.shared.epochs;
         let facts = self.shared.facts(operation)?;
-        let words = facts.moves(epochs, tenant, params, answer).ok()?;
+        let words = facts.moves(epochs, tenant, params, None, answer).ok()?;
         epochs.advance(&words);
         Some(words.len())
     }

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::cache::epochs::{Epochs, Word};
 use crate::cache::walk::{Found, NotFollowed, Places};
-use crate::canonical::contract::{Operation, TagPart, TagTemplate};
+use crate::canonical::contract::{Moved, Operation, TagPart, TagTemplate};
 use crate::canonical::{Params, Payload, Tenant};
 use crate::json::{text, walk};
 
@@ -31,11 +31,31 @@ pub(super) struct Facts {
     /// The content depends on who asks.
     pub(super) per_actor: bool,
     tags: Vec<Template>,
-    invalidates: Vec<Template>,
+    invalidates: Vec<Movable>,
+    /// Places that hold a secret; an answer with one is not stored.
+    secrets: Vec<u16>,
     until: Vec<u16>,
     /// The member whose list must not be empty in an answer that is stored.
     non_empty: Option<Box<str>>,
     places: Places,
+}
+
+/// A tag that a write moves, unless its body has only these members.
+#[derive(Debug)]
+struct Movable {
+    tag: Template,
+    unless_only: Vec<Box<str>>,
+}
+
+impl Movable {
+    /// Whether a write with this body moves it; a body that is not known might have anything.
+    fn moves(&self, body: Option<&[u8]>) -> bool {
+        let Some(body) = body.filter(|_| !self.unless_only.is_empty()) else { return true };
+        let text = std::str::from_utf8(body).unwrap_or_default();
+        let known = |name: &str| self.unless_only.iter().any(|own| text::eq(name, own));
+        let mut members = walk::members(text.trim_start()).peekable();
+        members.peek().is_none() || members.any(|(name, _)| !known(name))
+    }
 }
 
 /// A tag with holes.
@@ -58,7 +78,7 @@ pub(super) struct About {
     pub(super) until: SmallVec<[Box<str>; 2]>,
 }
 
-/// There are too many tags, or the answer cannot be followed, or its list is empty.
+/// There are too many tags, or the answer cannot be followed, its list is empty, or it has a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Untellable;
 
@@ -72,14 +92,16 @@ impl Facts {
     pub(super) fn new(operation: &Operation) -> Self {
         let cache = &operation.cache;
         let mut places = Places::new();
-        let mut compile = |templates: &[TagTemplate]| -> Vec<Template> {
-            templates.iter().map(|t| template(t, &mut places)).collect()
-        };
-        let (tags, invalidates) = if operation.safe {
-            (compile(&cache.tags), Vec::new())
+        let (mut tags, mut invalidates) = (Vec::new(), Vec::new());
+        if operation.safe {
+            tags = cache.tags.iter().map(|tag| template(tag, &mut places)).collect();
         } else {
-            (Vec::new(), compile(&cache.invalidates))
-        };
+            let mut movable = |moved: &Moved| Movable {
+                tag: template(&moved.tag, &mut places),
+                unless_only: moved.unless_only.clone(),
+            };
+            invalidates = cache.invalidates.iter().map(&mut movable).collect();
+        }
         Self {
             safe: operation.safe,
             ttl: cache.ttl,
@@ -88,6 +110,7 @@ impl Facts {
             per_actor: cache.per_actor,
             tags,
             invalidates,
+            secrets: cache.secrets.iter().map(|path| places.add(path)).collect(),
             until: cache.until.iter().map(|path| places.add(path)).collect(),
             non_empty: cache.non_empty.clone(),
             places,
@@ -103,8 +126,9 @@ impl Facts {
         payload: &Payload,
     ) -> Result<About, Untellable> {
         let found = self.find(payload)?;
-        let words = words(&self.tags, epochs, tenant, params, &found)?;
-        if words.len() > MOST_TAGS || self.is_empty(payload) {
+        let words = words(self.tags.iter(), epochs, tenant, params, &found)?;
+        let secret = self.secrets.iter().any(|place| found.of(*place).next().is_some());
+        if words.len() > MOST_TAGS || secret || self.is_empty(payload) {
             return Err(Untellable);
         }
         let until = self.until.iter().flat_map(|place| found.of(*place)).map(Into::into).collect();
@@ -117,10 +141,12 @@ impl Facts {
         epochs: &Epochs,
         tenant: &Tenant,
         params: &Params,
+        body: Option<&[u8]>,
         payload: Option<&Payload>,
     ) -> Result<Vec<Word>, Untellable> {
         let found = payload.map(|payload| self.find(payload)).transpose()?.unwrap_or_default();
-        words(&self.invalidates, epochs, tenant, params, &found)
+        let moved = self.invalidates.iter().filter(|movable| movable.moves(body));
+        words(moved.map(|movable| &movable.tag), epochs, tenant, params, &found)
     }
 
     /// An empty list names nothing, so no write could take it back.
@@ -151,8 +177,8 @@ fn template(template: &TagTemplate, places: &mut Places) -> Template {
 }
 
 /// The words of every tag that the templates give, sorted, each once.
-fn words(
-    templates: &[Template],
+fn words<'t>(
+    templates: impl Iterator<Item = &'t Template>,
     epochs: &Epochs,
     tenant: &Tenant,
     params: &Params,
@@ -258,15 +284,51 @@ mod tests {
     #[test]
     fn a_write_moves_what_it_was_asked_with_and_what_it_answers() {
         let mut write = operation("conversations.update", "PATCH");
-        write.cache.invalidates = vec![template(&["conv:", "?1"]), template(&["conv:u:", "$uuid"])];
+        let always = |tag| Moved { tag, unless_only: Vec::new() };
+        write.cache.invalidates =
+            vec![always(template(&["conv:", "?1"])), always(template(&["conv:u:", "$uuid"]))];
         let facts = Facts::new(&write);
         let (epochs, tenant, asked) = (Epochs::new(), Tenant("acme".into()), params(&["1", "n:7"]));
-        let before = facts.moves(&epochs, &tenant, &asked, None).unwrap();
+        let before = facts.moves(&epochs, &tenant, &asked, None, None).unwrap();
         assert_eq!(before, expected(&epochs, &tenant, &["conv:n:7"]));
-        let after =
-            facts.moves(&epochs, &tenant, &asked, Some(&payload(r#"{"uuid":"0-1"}"#))).unwrap();
+        let answer = payload(r#"{"uuid":"0-1"}"#);
+        let after = facts.moves(&epochs, &tenant, &asked, None, Some(&answer)).unwrap();
         assert_eq!(after, expected(&epochs, &tenant, &["conv:n:7", "conv:u:0-1"]));
-        assert!(facts.moves(&epochs, &tenant, &asked, Some(&payload("{"))).is_err());
+        assert!(facts.moves(&epochs, &tenant, &asked, None, Some(&payload("{"))).is_err());
+    }
+
+    #[test]
+    fn a_tag_stays_where_the_body_has_only_what_it_does_not_depend_on() {
+        let mut write = operation("agents.update", "PATCH");
+        let unless_only = vec!["availability".into()];
+        write.cache.invalidates = vec![
+            Moved { tag: template(&["agent:", "?1"]), unless_only: Vec::new() },
+            Moved { tag: template(&["list:conv"]), unless_only },
+        ];
+        let facts = Facts::new(&write);
+        let (epochs, tenant, asked) = (Epochs::new(), Tenant("acme".into()), params(&["1", "n:7"]));
+        let moved = |body: Option<&str>| {
+            facts.moves(&epochs, &tenant, &asked, body.map(str::as_bytes), None).unwrap()
+        };
+        let all = expected(&epochs, &tenant, &["agent:n:7", "list:conv"]);
+        for body in [None, Some(""), Some("{}"), Some(r#"{"availability":"busy","name":"A"}"#)] {
+            assert_eq!(moved(body), all, "{body:?}");
+        }
+        let alone = expected(&epochs, &tenant, &["agent:n:7"]);
+        for body in [r#"{"availability":"busy"}"#, r#" {"avail\u0061bility":null}"#] {
+            assert_eq!(moved(Some(body)), alone, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_answer_with_a_secret_is_not_stored() {
+        let mut read = operation("bots.list", "GET");
+        read.cache.secrets = vec![vec!["data".into(), "*".into(), "token".into()]];
+        let facts = Facts::new(&read);
+        let (epochs, tenant) = (Epochs::new(), Tenant("acme".into()));
+        let stored = |json| facts.about(&epochs, &tenant, &params(&[]), &payload(json)).is_ok();
+        assert!(stored(r#"{"data":[{"token":null},{}]}"#));
+        assert!(!stored(r#"{"data":[{"token":null},{"token":"s"}]}"#));
     }
 
     #[test]

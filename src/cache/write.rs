@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tower::{Service, ServiceExt as _};
 use tracing::Instrument as _;
@@ -59,6 +60,7 @@ struct Touched {
     tenant: Tenant,
     operation: OperationId,
     params: Params,
+    body: Bytes,
     /// `None` when they cannot be told: then everything.
     words: Option<Vec<Word>>,
 }
@@ -66,8 +68,8 @@ struct Touched {
 impl Touched {
     fn new(shared: Arc<Shared>, request: &Request) -> Self {
         let (tenant, operation) = (request.tenant.clone(), request.operation);
-        let mut touched =
-            Self { shared, tenant, operation, params: request.params.clone(), words: None };
+        let (params, body) = (request.params.clone(), request.body.clone());
+        let mut touched = Self { shared, tenant, operation, params, body, words: None };
         touched.words = touched.told(None);
         touched
     }
@@ -79,7 +81,8 @@ impl Touched {
 
     fn told(&self, payload: Option<&Payload>) -> Option<Vec<Word>> {
         let facts = self.shared.facts(self.operation)?;
-        facts.moves(&self.shared.epochs, &self.tenant, &self.params, payload).ok()
+        let (epochs, body) = (&self.shared.epochs, Some(&*self.body));
+        facts.moves(epochs, &self.tenant, &self.params, body, payload).ok()
     }
 
     fn advance(&self) {

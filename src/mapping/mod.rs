@@ -12,7 +12,7 @@ pub mod run;
 mod types;
 
 pub use about::About;
-pub use document::codecs::{AT_MOST, CODECS, CodecWord};
+pub use document::codecs::{AT_MOST, CODECS, CodecWord, NAMED};
 pub use document::operators::{Example, Given, OPERATORS, Operator};
 pub use library::{Compiled, Library, Root, RootKind, Scope, Settings};
 pub use lower::page::{Numbered, PAGED};

@@ -8,7 +8,8 @@ use crate::sandbox::desk::{Desk, Who};
 use crate::sandbox::fault::{Fault, invalid};
 use crate::sandbox::messages::append;
 use crate::sandbox::moving;
-use crate::sandbox::store::{self, Row, Table};
+use crate::sandbox::plain::found;
+use crate::sandbox::store::{Row, Table};
 
 /// A change worth telling.
 #[derive(Debug)]
@@ -329,7 +330,7 @@ pub(super) fn referred(
     pointer: &str,
 ) -> Result<Option<Row>, Fault> {
     let Some(reference) = value.as_str() else { return Ok(None) };
-    let found = store::find(desk.db, table, reference)?;
+    let found = found(desk, table, reference)?;
     match found {
         Some(row) => Ok(Some(row)),
         None => {

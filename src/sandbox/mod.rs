@@ -26,11 +26,14 @@ mod messages;
 mod moving;
 mod once;
 mod opening;
+mod parts;
 mod plain;
 mod presence;
+mod profile;
 mod proof;
 mod query;
 mod revising;
+mod secrets;
 mod seed;
 mod shape;
 mod show;
@@ -201,6 +204,8 @@ const OPERATIONS: &[(&str, Serve)] = &[
     ("csat.get", Serve::Read(csat::get)),
     ("csat.request", Serve::Write(csat::request)),
     ("csat.submit", Serve::Write(csat::submit)),
+    ("profile.get", Serve::Read(profile::get)),
+    ("profile.update", Serve::Write(profile::update)),
     ("attachments.upload", Serve::Write(uploads::upload)),
 ];
 

@@ -10,10 +10,11 @@ use crate::sandbox::call::Call;
 use crate::sandbox::changes::{merge, referred};
 use crate::sandbox::desk::Desk;
 use crate::sandbox::fault::{Fault, not_found};
+use crate::sandbox::ids::IdRef;
 use crate::sandbox::once::once;
 use crate::sandbox::query::{Fields, Order, given, page};
 use crate::sandbox::store::{self, Row, Table};
-use crate::sandbox::{Serve, follow, members};
+use crate::sandbox::{Serve, follow, members, secrets};
 
 /// What is done with a plain resource, by the last word of an operation's name.
 pub(super) const VERBS: [(&str, Serve); 8] = [
@@ -36,8 +37,11 @@ pub(super) struct Plain<'d> {
 impl<'d> Plain<'d> {
     /// The kind that an operation is about, if it is open to the one who asks.
     pub(super) fn of(desk: &Desk<'d>, call: &Call<'_>) -> Result<Self, Fault> {
-        let resource = call.operation.name.split('.').next().unwrap_or_default();
-        let found = desk.contract().stored().iter().find(|stored| *stored.operations == *resource);
+        let found = desk.contract().stored().iter().find(|stored| {
+            let verb = call.operation.name.strip_prefix(&*stored.operations);
+            let verb = verb.and_then(|rest| rest.strip_prefix('.'));
+            verb.is_some_and(|verb| VERBS.iter().any(|(known, _)| *known == verb))
+        });
         let stored = found.ok_or(ProblemCode::NotSupportedByUpstream)?;
         let table = Table::of(&stored.kind).ok_or(ProblemCode::NotSupportedByUpstream)?;
         if desk.who.identity.is_some() && (table != Table::Inbox || !call.operation.safe) {
@@ -45,6 +49,23 @@ impl<'d> Plain<'d> {
             return Err(Problem::new(ProblemCode::Forbidden).detail(detail).into());
         }
         Ok(Self { table, stored })
+    }
+
+    /// A kind, whatever the operation is about.
+    pub(super) fn of_kind(desk: &Desk<'d>, table: Table) -> Result<Self, Fault> {
+        let found = desk.contract().stored().iter().find(|stored| *stored.kind == *table.name());
+        Ok(Self { table, stored: found.ok_or(ProblemCode::NotSupportedByUpstream)? })
+    }
+
+    /// The member that says what one of them is part of, and the one that the path names for it.
+    fn parent(&self, desk: &Desk<'_>, call: &Call<'_>) -> Result<Option<(&str, Row)>, Fault> {
+        let Some(member) = self.stored.parent.as_deref() else { return Ok(None) };
+        let Some(reference) = call.text(member) else { return Ok(None) };
+        let property = desk.contract().property(self.stored.schema, member);
+        let kind = property.and_then(|p| p.names.as_ref()).and_then(|names| Table::of(&names.kind));
+        let table = kind.ok_or(ProblemCode::Internal)?;
+        let row = found(desk, table, reference)?.ok_or_else(|| not_found(table.name()))?;
+        Ok(Some((member, row)))
     }
 
     /// The one that the path names, if it is open to the one who asks.
@@ -80,7 +101,7 @@ impl<'d> Plain<'d> {
     }
 
     /// Writes what a body says: names of other resources become their ids, the rest is a merge patch.
-    fn write(
+    pub(super) fn write(
         &self,
         desk: &Desk<'_>,
         row: &mut Row,
@@ -189,6 +210,9 @@ fn list(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
             looks.map(|name| json!({"field": name, "cmp": "contains", "value": text})).collect();
         wanted.filter(&fields, &json!({"op": "or", "filters": looks}), "")?;
     }
+    if let Some((member, parent)) = plain.parent(desk, call)? {
+        wanted.and(fields.is(member, &parent.id)?);
+    }
     let order = Order::parameter(&fields, call.values("sort").first().copied(), "number")?;
     let found = page(desk, call, table, &wanted, &order)?;
     let includes = call.all("include");
@@ -220,9 +244,14 @@ fn create(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
         if let (Some(owner), Some(asker)) = (&plain.stored.owner, plain.asker(desk)) {
             row.set(owner, asker);
         }
+        if let Some((member, parent)) = plain.parent(desk, call)? {
+            row.set(member, parent.id);
+        }
         plain.write(desk, &mut row, &body)?;
         let row = store::insert(desk.db, plain.table, row.document)?;
-        plain.answer(desk, call, &row)
+        let mut object = desk.shown(plain.table, &row, &call.all("include"))?;
+        secrets::tell(desk, plain.stored, &row, &mut object);
+        desk.one(call, &row, object.into())
     })
 }
 
@@ -259,6 +288,18 @@ fn delete(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
 pub(super) fn named(desk: &Desk<'_>, call: &Call<'_>, table: Table) -> Result<Row, Fault> {
     let last = call.operation.parameters_in(Location::Path).last();
     let reference = last.and_then(|(_, parameter)| call.text(&parameter.name));
-    store::find(desk.db, table, reference.unwrap_or_default())?
-        .ok_or_else(|| not_found(table.name()))
+    found(desk, table, reference.unwrap_or_default())?.ok_or_else(|| not_found(table.name()))
+}
+
+/// The resource that a reference stands for: by the name that its kind has beside the id
+/// (`x:slug:help`), or as any other.
+pub(super) fn found(desk: &Desk<'_>, table: Table, reference: &str) -> Result<Option<Row>, Fault> {
+    let stored = desk.contract().stored().iter().find(|stored| *stored.kind == *table.name());
+    let name = stored.and_then(|stored| stored.named.as_deref());
+    if let (Some(IdRef::External(system, value)), Some(name)) = (IdRef::parse(reference), name)
+        && system == name
+    {
+        return store::one(desk.db, table, &format!("document ->> '$.{name}' = ?1"), [value]);
+    }
+    store::find(desk.db, table, reference)
 }

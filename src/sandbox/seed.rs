@@ -114,7 +114,8 @@ fn resolve(value: &mut Value) {
 
 fn table(name: &str) -> Option<Table> {
     let rest = [Table::Conversation, Table::Message, Table::Attachment];
-    LISTS.iter().map(|(_, table)| *table).chain(rest).find(|table| table.name() == name)
+    let known = LISTS.iter().map(|(_, table)| *table).chain(rest).find(|t| t.name() == name);
+    known.or_else(|| Table::of(name).filter(|_| name != "system"))
 }
 
 fn plant_conversation(db: &Connection, mut short: Map<String, Value>) -> Result<Row, Fault> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::canonical::contract::Names;
+use crate::canonical::contract::{Names, Stored};
 use crate::sandbox::desk::Desk;
 use crate::sandbox::fault::Fault;
 use crate::sandbox::store::{self, Row, Table};
@@ -21,7 +21,11 @@ impl Desk<'_> {
         includes: &[&str],
     ) -> Result<Map<String, Value>, Fault> {
         let mut object = self.object(row)?;
-        self.number_names(table, &mut object)?;
+        let stored = self.contract().stored().iter().find(|stored| *stored.kind == *table.name());
+        if let Some(stored) = stored {
+            self.number_names(stored, &mut object)?;
+            self.parts(stored, row, includes, &mut object)?;
+        }
         match table {
             Table::Inbox => {
                 let unread = store::count(self.db, Table::Conversation, UNREAD, [&row.id])?;
@@ -37,19 +41,32 @@ impl Desk<'_> {
         Ok(object)
     }
 
-    /// Sets the number beside each id that a plain resource names another one by.
-    fn number_names(&self, table: Table, object: &mut Map<String, Value>) -> Result<(), Fault> {
-        let stored = self.contract().stored().iter().find(|stored| *stored.kind == *table.name());
-        let Some(stored) = stored else { return Ok(()) };
+    /// A part of a plain resource, without what is in it itself.
+    pub(super) fn plainly(&self, stored: &Stored, row: &Row) -> Result<Map<String, Value>, Fault> {
+        let mut object = self.object(row)?;
+        self.number_names(stored, &mut object)?;
+        Ok(object)
+    }
+
+    /// Sets the number beside each id that a plain resource names another one by, and the name that
+    /// the other one has.
+    fn number_names(&self, stored: &Stored, object: &mut Map<String, Value>) -> Result<(), Fault> {
         for property in self.contract().properties(stored.schema) {
             let Some(Names { kind, by: None }) = &property.names else { continue };
             let Some(stem) = property.name.strip_suffix("_id") else { continue };
             let Some(other) = Table::of(kind) else { continue };
-            let number = match object.get(&*property.name).and_then(Value::as_str) {
+            let id = object.get(&*property.name).and_then(Value::as_str).map(str::to_owned);
+            let number = match &id {
                 Some(id) => self.number(other, id)?,
                 None => Value::Null,
             };
             object.insert(format!("{stem}_number"), number);
+            let named = self.contract().stored().iter().find(|stored| stored.kind == *kind);
+            if let Some(member) = named.and_then(|stored| stored.named.as_deref()) {
+                let row = id.map(|id| store::one(self.db, other, "id = ?1", [id])).transpose()?;
+                let name = row.flatten().and_then(|row| row.document.get(member).cloned());
+                object.insert(format!("{stem}_{member}"), name.unwrap_or(Value::Null));
+            }
         }
         Ok(())
     }

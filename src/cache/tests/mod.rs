@@ -10,6 +10,7 @@ use std::time::UNIX_EPOCH;
 use super::*;
 use crate::cache::testing::{Backend, Held, answer, held, operation, request, template};
 use crate::canonical::Actor;
+use crate::canonical::contract::Moved;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
@@ -38,7 +39,8 @@ fn operations() -> Vec<Operation> {
     get.cache.tags = names();
     get.cache.until = vec![vec!["snooze".into(), "until".into()]];
     let mut update = operation("conversations.update", "PATCH");
-    update.cache.invalidates = names();
+    update.cache.invalidates =
+        names().into_iter().map(|tag| Moved { tag, unless_only: Vec::new() }).collect();
     let mut mine = operation("me.get", "GET");
     mine.cache.ttl = ttl;
     mine.cache.per_actor = true;

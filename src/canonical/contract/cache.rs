@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::operations::Read;
-use super::{CacheFacts, Contract, Kind, SchemaId, TagPart, TagTemplate};
+use super::{CacheFacts, Contract, Kind, Moved, SchemaId, TagPart, TagTemplate};
 use crate::json::place::{Hop, Place};
 use crate::syntax::yaml::Entry;
 use crate::syntax::{Code, Diagnostic, Diagnostics, Fields, Node, Span, closest};
@@ -27,6 +27,8 @@ pub(super) struct Written {
     pub(super) tags: Vec<WrittenTag>,
     pub(super) until: Vec<WrittenUntil>,
     pub(super) non_empty: Option<Span>,
+    /// Members of the body that `unless_only` names.
+    pub(super) unless: Vec<(Box<str>, Span)>,
 }
 
 /// Reads `x-cache`. `parameters` are the names of the operation's parameters.
@@ -92,13 +94,19 @@ pub(super) fn read(
     {
         problem(entry.key_span, "a read moves no tags");
     }
-    for (list, is_tag) in [(tags, true), (moved, false)] {
-        for node in list {
-            let Some(template) = template(node, parameters, diagnostics) else { continue };
-            written.tags.push(WrittenTag { template: template.clone(), span: node.span });
-            let of = if is_tag { &mut written.facts.tags } else { &mut written.facts.invalidates };
-            of.push(template);
-        }
+    for node in tags {
+        let Some(template) = template(node, parameters, diagnostics) else { continue };
+        written.tags.push(WrittenTag { template: template.clone(), span: node.span });
+        written.facts.tags.push(template);
+    }
+    for node in moved {
+        let (named, unless_only) = match node.get("tag") {
+            Some(tag) => (tag, unless(node, &mut written.unless, diagnostics)),
+            None => (node, Vec::new()),
+        };
+        let Some(tag) = template(named, parameters, diagnostics) else { continue };
+        written.tags.push(WrittenTag { template: tag.clone(), span: named.span });
+        written.facts.invalidates.push(Moved { tag, unless_only });
     }
     for node in until {
         let Some(text) = node.as_text() else {
@@ -110,6 +118,25 @@ pub(super) fn read(
         written.until.push(WrittenUntil { members, span: node.span });
     }
     written
+}
+
+/// `{tag, unless_only: [availability]}`: the members.
+fn unless(
+    node: &Node,
+    places: &mut Vec<(Box<str>, Span)>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Box<str>> {
+    let Some(mut fields) = Fields::of(node, "a tag with a condition", diagnostics) else {
+        return Vec::new();
+    };
+    fields.get("tag");
+    fields.required("unless_only");
+    let list = fields.list("unless_only").unwrap_or_default();
+    fields.finish();
+    let members = list.iter().filter_map(|one| Some((Box::from(one.as_text()?), one.span)));
+    let members: Vec<(Box<str>, Span)> = members.collect();
+    places.extend(members.iter().cloned());
+    members.into_iter().map(|(name, _)| name).collect()
 }
 
 fn seconds(text: &str) -> Option<Duration> {
@@ -208,6 +235,15 @@ fn place(hole: &str, node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<B
 pub(super) fn check(contract: &Contract, operations: &[Read], diagnostics: &mut Diagnostics) {
     for read in operations {
         let name = &read.operation.name;
+        let body = read.operation.body.as_ref().map(|body| contract.properties(body.schema));
+        for (member, span) in &read.unless {
+            let known = || body.unwrap_or_default().iter().map(|p| &*p.name);
+            if !known().any(|name| *name == **member) {
+                let message = format!("the body of `{name}` has no member `{member}`");
+                let problem = Diagnostic::error(Code::UnknownPlace, *span, message);
+                diagnostics.push(problem.suggest(closest(member, known())));
+            }
+        }
         let Some(answer) = read.operation.answer else {
             for tag in &read.tags {
                 if tag.template.0.iter().any(|p| matches!(p, TagPart::Answer(_))) {

@@ -89,6 +89,14 @@ fn read(sources: &Sources, document: &Node, diagnostics: &mut Diagnostics) -> Op
         .zip(continued)
         .map(|(read, continued)| super::Operation { continued, ..read.operation })
         .collect();
+    let places = |operation: &super::Operation| match operation.answer {
+        Some(answer) if operation.cache.ttl.is_some() => super::secrets::places(&contract, answer),
+        _ => Vec::new(),
+    };
+    let secrets: Vec<_> = contract.operations.iter().map(places).collect();
+    for (operation, secrets) in contract.operations.iter_mut().zip(secrets) {
+        operation.cache.secrets = secrets;
+    }
     Some(contract)
 }
 

@@ -7,12 +7,14 @@
 
 mod cache;
 mod continued;
+mod counts;
 mod find;
 mod listed;
 mod load;
 mod objects;
 mod operations;
 mod schemas;
+mod secrets;
 mod stored;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -52,6 +54,29 @@ pub struct Stored {
     pub owner: Option<Box<str>>,
     /// The kind of what belongs to it, and the list in which these name it: `agent`, `team_ids`.
     pub members: Option<Names>,
+    /// The member by which it has a name beside its id: `x:slug:help` is the one whose `slug` is that.
+    pub named: Option<Box<str>>,
+    /// The member that names what it is part of. Where the path of its creation has a parameter of
+    /// that name, that one says it.
+    pub parent: Option<Box<str>>,
+}
+
+/// `x-counts` of a member: how many parts of a kind a resource has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Their kind.
+    pub kind: Box<str>,
+    /// Only those whose members are these words, or what another member of this object is.
+    pub only: Vec<(Box<str>, Wanted)>,
+}
+
+/// What a member has to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// This word.
+    Word(Box<str>),
+    /// What this member of the object at hand is: `$.code`.
+    Member(Box<str>),
 }
 
 /// `x-names` of a member: it names resources of a kind.
@@ -163,7 +188,9 @@ pub struct CacheFacts {
     /// Tags of an answer.
     pub tags: Vec<TagTemplate>,
     /// Tags that a write moves.
-    pub invalidates: Vec<TagTemplate>,
+    pub invalidates: Vec<Moved>,
+    /// Places of an answer that hold a secret; one that has a value there is not stored.
+    pub secrets: Vec<Vec<Box<str>>>,
     /// Places of an answer that hold a time at which it changes by itself: `$.snooze.until`. Members
     /// to follow, as in [`TagPart::Answer`]; no answer is given again past the earliest.
     pub until: Vec<Vec<Box<str>>>,
@@ -171,6 +198,15 @@ pub struct CacheFacts {
     pub widen: bool,
     /// `non_empty: data`: an answer whose list under this member is empty is not stored.
     pub non_empty: Option<Box<str>>,
+}
+
+/// A tag that a write moves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// The tag.
+    pub tag: TagTemplate,
+    /// It stays where the body has no other members than these; empty: it is moved in any case.
+    pub unless_only: Vec<Box<str>>,
 }
 
 /// `conv:{conversation_id}`, `conv:{$.id}`, `contact:{$.messages[*].author.id}`: text with holes,
@@ -290,6 +326,11 @@ pub struct Property {
     pub names: Option<Names>,
     /// Where that stands, or the property.
     pub names_at: Span,
+    /// `x-counts`: how many parts of a kind there are.
+    pub counts: Option<Counts>,
+    /// `x-secret`: told to whoever made the resource, and then no more. An answer with one is never
+    /// stored.
+    pub secret: bool,
     /// `default`: what a new resource has there.
     pub default: Option<serde_json::Value>,
     /// `x-differs`, `x-dropped`: known to be something else than the document says; it is not

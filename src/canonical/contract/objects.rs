@@ -130,6 +130,8 @@ impl<'n> Reader<'n, '_> {
             reference: None,
             names: None,
             names_at: entry.value.span,
+            counts: None,
+            secret: false,
             default: entry.value.get("default").map(Node::to_json),
             differs: ["x-differs", "x-dropped"].iter().any(|k| entry.value.get(k).is_some()),
             dropped: None,
@@ -161,7 +163,12 @@ impl<'n> Reader<'n, '_> {
                     None => Names { kind: text.into(), by: None },
                 });
             }
+            property.secret = fields.boolean("x-secret").unwrap_or(false);
             // The other keys were checked with the schema.
+        }
+        if let Some(at) = entry.value.get("x-counts") {
+            property.names_at = at.span;
+            property.counts = self.counts(at);
         }
         if required && property.include.is_some() {
             self.error(Code::Contract, &entry.value, "what has to be asked for is not required");

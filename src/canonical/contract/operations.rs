@@ -18,6 +18,7 @@ pub(super) struct Read {
     pub(super) tags: Vec<WrittenTag>,
     pub(super) until: Vec<WrittenUntil>,
     pub(super) non_empty: Option<Span>,
+    pub(super) unless: Vec<(Box<str>, Span)>,
     /// The parameter that says how much of a list is embedded, and how that goes on.
     pub(super) continued: Option<(u8, continued::Written)>,
 }
@@ -82,7 +83,7 @@ impl<'n> Reader<'n, '_> {
         let (status, answer, binary) =
             responses.map_or((0, None, false), |node| self.responses(node));
         let names: Vec<&str> = parameters.iter().map(|p| &*p.name).collect();
-        let Written { facts, tags, until, non_empty } = x_cache
+        let Written { facts, tags, until, non_empty, unless } = x_cache
             .map(|node| cache::read(node, &names, safe, self.diagnostics))
             .unwrap_or_default();
         let operation = Operation {
@@ -100,7 +101,7 @@ impl<'n> Reader<'n, '_> {
             cache: facts,
             continued: None,
         };
-        Some(Read { operation, tags, until, non_empty, continued })
+        Some(Read { operation, tags, until, non_empty, unless, continued })
     }
 
     fn parameters(

@@ -17,7 +17,8 @@ const SCHEMA_DOCUMENTATION: [&str; 7] = [
 ];
 
 /// Keys of ours; they stand on a property, beside its schema.
-const PROPERTY_KEYS: [&str; 4] = ["x-include", "x-ref", "x-gateway", "x-names"];
+const PROPERTY_KEYS: [&str; 6] =
+    ["x-include", "x-ref", "x-gateway", "x-names", "x-counts", "x-secret"];
 /// The same of published documents.
 const PUBLISHED_KEYS: [&str; 6] =
     ["x-differs", "x-dropped", "x-empty", "x-canonical", "x-null", "x-words"];

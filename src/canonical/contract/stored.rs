@@ -2,7 +2,7 @@
 //! on its members. A simple backend needs no more to list, read, make, change and delete them.
 
 use super::load::Reader;
-use super::{Contract, Names, SchemaId, Stored};
+use super::{Contract, Names, SchemaId, Stored, counts};
 use crate::syntax::{Code, Diagnostic, Diagnostics, Fields, Node, Span, closest};
 
 /// Most letters of the name of a kind.
@@ -14,6 +14,7 @@ pub(super) struct Written {
     kind: Span,
     members: Vec<(Box<str>, Span)>,
     of: Option<Span>,
+    part: Option<Span>,
 }
 
 impl<'n> Reader<'n, '_> {
@@ -35,6 +36,10 @@ impl<'n> Reader<'n, '_> {
         let looks = fields.list("looks").unwrap_or_default();
         let owner_at = fields.get("owner").map(|n| n.span);
         let owner = fields.text("owner");
+        let named_at = fields.get("named").map(|n| n.span);
+        let by_name = fields.text("named");
+        let parent_at = fields.get("parent").map(|n| n.span);
+        let parent = fields.text("parent");
         let members_at = fields.get("members").map(|n| n.span);
         let members = fields.text("members");
         fields.finish();
@@ -57,8 +62,10 @@ impl<'n> Reader<'n, '_> {
         let texts = looks.iter().filter_map(|name| Some((Box::from(name.as_text()?), name.span)));
         let texts: Vec<(Box<str>, Span)> = texts.collect();
         named.extend(texts.iter().cloned());
-        if let (Some(owner), Some(at)) = (owner, owner_at) {
-            named.push((owner.into(), at));
+        for (member, at) in [(owner, owner_at), (by_name, named_at), (parent, parent_at)] {
+            if let (Some(member), Some(at)) = (member, at) {
+                named.push((member.into(), at));
+            }
         }
         let members = match members.map(|text| text.split_once('.')) {
             Some(Some((kind, member))) => {
@@ -83,8 +90,10 @@ impl<'n> Reader<'n, '_> {
             looks: texts.into_iter().map(|(name, _)| name).collect(),
             owner: owner.map(Into::into),
             members,
+            named: by_name.map(Into::into),
+            parent: parent.map(Into::into),
         };
-        Some(Written { stored, kind: kind_at, members: named, of: members_at })
+        Some(Written { stored, kind: kind_at, members: named, of: members_at, part: parent_at })
     }
 }
 
@@ -106,6 +115,13 @@ pub(super) fn check(contract: &Contract, written: &[Written], diagnostics: &mut 
         for (member, span) in &one.members {
             missing(contract, one.stored.schema, member, *span, diagnostics);
         }
+        if let (Some(parent), Some(span)) = (&one.stored.parent, one.part)
+            && let Some(property) = contract.property(one.stored.schema, parent)
+            && !matches!(property.names, Some(Names { by: None, .. }))
+        {
+            let message = format!("`{parent}` is what it is part of, and has no `x-names` by id");
+            diagnostics.push(Diagnostic::error(Code::Contract, span, message));
+        }
         if let (Some(Names { kind, by: Some(list) }), Some(span)) = (&one.stored.members, one.of) {
             match written.iter().find(|other| other.stored.kind == *kind) {
                 Some(other) => missing(contract, other.stored.schema, list, span, diagnostics),
@@ -113,9 +129,14 @@ pub(super) fn check(contract: &Contract, written: &[Written], diagnostics: &mut 
             }
         }
     }
+    let parts: Vec<(&str, SchemaId, bool)> = written
+        .iter()
+        .map(|w| (&*w.stored.kind, w.stored.schema, w.stored.parent.is_some()))
+        .collect();
     for name in contract.schema_names() {
         let Some(schema) = contract.schema_named(name) else { continue };
         for property in contract.properties(schema) {
+            counts::check(contract, contract.properties(schema), property, &parts, diagnostics);
             let Some(Names { kind, by }) = &property.names else { continue };
             let other = written.iter().find(|other| other.stored.kind == *kind);
             let span = property.names_at;

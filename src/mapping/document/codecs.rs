@@ -1,7 +1,7 @@
 //! Every codec: its word, its types, what it means and loses, and an example that runs. The table of
 //! docs/mapping.md is made of this one.
 
-use crate::mapping::plan::{Codec, Types};
+use crate::mapping::plan::{Codec, Naming, Types};
 use crate::syntax::{Code, Diagnostic, Diagnostics, Node, Span, closest};
 
 use super::operators::Given;
@@ -42,7 +42,7 @@ const fn one_way(only: &'static str, word: CodecWord) -> CodecWord {
 
 const TIME: Given = Given::Canonical(r#""2026-01-31T09:30:00.125Z""#);
 
-/// Codecs by name, but for [`AT_MOST`].
+/// Codecs by name, but for [`AT_MOST`] and [`NAMED`].
 pub const CODECS: &[CodecWord] = &[
     word(
         "unix_seconds",
@@ -175,6 +175,15 @@ pub const AT_MOST: CodecWord = one_way(
     ),
 );
 
+/// The codec with the name of a member in its word: `named_slug`.
+pub const NAMED: CodecWord = word(
+    "named_MEMBER",
+    (Codec::Text, Types::STRING, Types::STRING),
+    "`x:MEMBER:TEXT` ↔ text (`named_slug`)",
+    "other names of a resource are written null",
+    Given::Theirs(r#""handbook""#),
+);
+
 /// The codec of this name, without a number in it.
 pub(crate) fn named(name: &str) -> Option<Codec> {
     CODECS.iter().find(|word| word.name == name).map(|word| word.codec)
@@ -182,7 +191,11 @@ pub(crate) fn named(name: &str) -> Option<Codec> {
 
 /// The word of a codec.
 fn word_of(codec: Codec) -> &'static CodecWord {
-    CODECS.iter().find(|word| word.codec == codec).unwrap_or(&AT_MOST)
+    match codec {
+        Codec::AtMost(_) => &AT_MOST,
+        Codec::Named(_) => &NAMED,
+        _ => CODECS.iter().find(|word| word.codec == codec).unwrap_or(&NAMED),
+    }
 }
 
 /// (canonical, dialect) types of a codec.
@@ -215,7 +228,8 @@ pub(crate) fn codec(node: &Node, d: &mut Diagnostics) -> Option<(Codec, Span)> {
     if let Some(most) = word.strip_prefix("at_most_").and_then(|n| n.parse().ok()) {
         return Some((Codec::AtMost(most), node.span));
     }
-    let found = named(word);
+    let member = word.strip_prefix("named_").and_then(Naming::new);
+    let found = named(word).or(member.map(Codec::Named));
     if found.is_none() {
         d.push(
             Diagnostic::error(Code::UnknownCodec, node.span, format!("there is no codec `{word}`"))

@@ -31,7 +31,7 @@ pub use list::{Bind, Cut, Each, Guard, GuardValue, Narrow, Take};
 pub use object::{Case, Hollow, Member, ObjectOp, Omit, OneOf, Source, Test};
 pub use page::{Page, PagePart, Standing};
 pub use relation::{Input, Output, Relation, RelationRaw, Row, Write};
-pub use value::{Codec, Convert, EnumOp, Gap, Json, RawBack, Types, ValueOp};
+pub use value::{Codec, Convert, EnumOp, Gap, Json, Naming, RawBack, Types, ValueOp};
 
 /// A compiled translation in one direction.
 #[derive(Debug)]

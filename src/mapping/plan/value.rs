@@ -145,6 +145,35 @@ pub enum Codec {
     ClockMinute,
     /// A whole number, or this one where it is more. Encode only.
     AtMost(u32),
+    /// Canonical reference `x:MEMBER:TEXT` ↔ text. Encode: a reference of another kind → null.
+    Named(Naming),
+}
+
+/// The name of a member that resources are named by: small letters and `_`, at most 24.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Naming {
+    letters: [u8; 24],
+    length: usize,
+}
+
+impl Naming {
+    /// Reads it; nothing where it is none.
+    #[must_use]
+    pub fn new(name: &str) -> Option<Self> {
+        let fits = name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        if !fits || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+            return None;
+        }
+        let mut letters = [0; 24];
+        letters.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
+        Some(Self { letters, length: name.len() })
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.letters.get(..self.length).and_then(|n| str::from_utf8(n).ok()).unwrap_or_default()
+    }
 }
 
 /// One JSON value as text.

@@ -6,6 +6,7 @@ mod csat;
 mod directory;
 mod listing;
 mod opening;
+mod parts;
 mod people;
 mod plain;
 mod reading;

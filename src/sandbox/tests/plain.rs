@@ -23,6 +23,10 @@ fn bodies() -> BTreeMap<&'static str, Value> {
             "automations",
             json!({"name": "x", "event": "message.created", "conditions": [{"a": 1}], "actions": []}),
         ),
+        ("portals", json!({"name": "Second", "slug": "second"})),
+        ("categories", json!({"name": "Payment", "slug": "payment"})),
+        ("articles", json!({"title": "How do I pay?", "meta": {"tags": ["pay"]}})),
+        ("integrations.hooks", json!({"app_id": "x:key:webhook", "settings": {"url": "x"}})),
     ])
 }
 
@@ -32,6 +36,28 @@ fn kinds(bench: &Bench) -> Vec<Stored> {
         bench.contract.operation(&format!("{}.create", stored.operations)).is_some()
     };
     bench.contract.stored().iter().filter(makes).cloned().collect()
+}
+
+/// Whether the contract has an operation of a kind.
+fn has(bench: &Bench, stored: &Stored, verb: &str) -> bool {
+    bench.contract.operation(&format!("{}.{verb}", stored.operations)).is_some()
+}
+
+/// What else the path of a creation names.
+fn around(stored: &Stored) -> &'static [(&'static str, &'static str)] {
+    match stored.parent.as_deref() {
+        Some("portal_id") => &[("portal_id", "x:slug:handbook")],
+        _ => &[],
+    }
+}
+
+/// What is told once, left out.
+fn without_secrets(bench: &Bench, stored: &Stored, mut object: Value) -> Value {
+    for property in bench.contract.properties(stored.schema).iter().filter(|p| p.secret) {
+        assert!(object[&*property.name].is_string(), "{} is told", property.name);
+        object[&*property.name] = Value::Null;
+    }
+    object
 }
 
 /// The parameter that names one of a kind.
@@ -46,6 +72,9 @@ async fn every_kind_is_made_read_changed_and_deleted_by_the_contract() {
     let bench = Bench::new();
     let bodies = bodies();
     for stored in kinds(&bench) {
+        if !["get", "update", "delete"].iter().all(|verb| has(&bench, &stored, verb)) {
+            continue;
+        }
         let resource = &*stored.operations;
         let id = id_of(&bench, &stored);
         let ask = async |verb: &str, given: &[(&str, &str)], body: Value| {
@@ -54,6 +83,7 @@ async fn every_kind_is_made_read_changed_and_deleted_by_the_contract() {
         let body = bodies.get(resource).unwrap_or_else(|| panic!("no body for {resource}")).clone();
         let many = bench.all(&format!("{resource}.list"), &[], &Value::Null, NOOR).await;
         let made = ask("create", &[], body.clone()).await.unwrap();
+        let made = without_secrets(&bench, &stored, made);
         for (name, value) in members(&body) {
             if name != "inbox_ids" {
                 assert_eq!(&made[name], value, "{resource}.{name}");
@@ -114,7 +144,7 @@ async fn a_creation_with_a_key_is_made_once() {
     for stored in kinds(&bench) {
         let create = format!("{}.create", stored.operations);
         let body = bodies()[&*stored.operations].clone();
-        let key = [("Idempotency-Key", "k1")];
+        let key = [&[("Idempotency-Key", "k1")], around(&stored)].concat();
         let made = bench.ask(&create, &key, body.clone(), NOOR).await.unwrap();
         let again = bench.ask(&create, &key, body, NOOR).await.unwrap();
         assert_eq!(made, again, "{create}");
@@ -280,14 +310,17 @@ async fn a_contact_has_nothing_to_do_with_any_of_it() {
     let bench = Bench::new();
     for stored in kinds(&bench) {
         let resource = &*stored.operations;
-        let id = id_of(&bench, &stored);
+        let id = if has(&bench, &stored, "get") { id_of(&bench, &stored) } else { String::new() };
         let named = [(&*id, "n:1")];
         for (verb, given, body) in [
             ("list", &[][..], Value::Null),
-            ("create", &[][..], bodies()[resource].clone()),
+            ("create", around(&stored), bodies()[resource].clone()),
             ("get", &named[..], Value::Null),
             ("delete", &named[..], Value::Null),
         ] {
+            if !has(&bench, &stored, verb) || (verb == "delete" && id.is_empty()) {
+                continue;
+            }
             let asked = bench.ask(&format!("{resource}.{verb}"), given, body, MIRA).await;
             assert_eq!(asked.unwrap_err().code, ProblemCode::Forbidden, "{resource}.{verb}");
         }

@@ -8,7 +8,7 @@ use deskbridge::dialect::catalog::Catalog;
 use deskbridge::dialect::embedded::{CANONICAL, Files};
 use deskbridge::mapping::plan::Program;
 use deskbridge::mapping::run::{Scratch, run as execute};
-use deskbridge::mapping::{AT_MOST, CODECS, Example, Given, OPERATORS};
+use deskbridge::mapping::{AT_MOST, CODECS, Example, Given, NAMED, OPERATORS};
 use deskbridge::syntax::Sources;
 use serde_json::Value;
 
@@ -143,10 +143,10 @@ fn the_tables_of_operators_and_codecs() {
             operators.push(shown);
         }
     }
-    let codecs: Vec<_> = CODECS.iter().chain([&AT_MOST]).collect();
+    let codecs: Vec<_> = CODECS.iter().chain([&NAMED, &AT_MOST]).collect();
     let mut all = operators;
     for word in &codecs {
-        let name = word.name.replace("_N", "_10");
+        let name = word.name.replace("_N", "_10").replace("_MEMBER", "_slug");
         let canonical = match name.as_str() {
             _ if word.means.starts_with("time") => "$.created_at",
             "date" => "$.due_on",

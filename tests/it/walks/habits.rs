@@ -48,6 +48,7 @@ async fn every_address_says_its_methods_and_browsers_what_they_may() {
     let mut tried = 0;
     for dialect in &catalog.dialects {
         for (path, methods) in addresses(dialect) {
+            let path = format!("{}{path}", dialect.prefix);
             let answer = client.send(Method::OPTIONS, &path, &[], "").await.expect(200);
             let allowed: Vec<&str> = answer.header("allow").split(", ").collect();
             for method in &methods {

@@ -274,8 +274,14 @@ fn gathered(kind: &str, files: &[Node], rest: &mut Vec<Node>, d: &mut Diagnostic
         };
         let Value::Map(gathered) = &mut one.value.value else { continue };
         for entry in entries {
-            match gathered.iter().find(|e| e.key == entry.key) {
+            match gathered.iter_mut().find(|e| e.key == entry.key) {
                 None => gathered.push(entry.clone()),
+                // What is taken away is taken away by every file.
+                Some(Entry { key, value: Node { value: Value::List(first), .. }, .. })
+                    if key == "remove" && entry.value.as_list().is_some() =>
+                {
+                    first.extend_from_slice(entry.value.as_list().unwrap_or_default());
+                }
                 Some(first) => d.push(
                     Diagnostic::error(
                         Code::DuplicateKey,

@@ -10,6 +10,7 @@ mod date;
 mod file;
 mod lower;
 mod moment;
+mod named;
 mod number;
 mod timestamp;
 mod unix;
@@ -57,6 +58,8 @@ pub(crate) fn convert(
         (Codec::Alias, true) => alias::decode(token, out),
         (Codec::AliasBelow, false) => Err("cannot be read"),
         (Codec::AliasBelow, true) => alias::decode_below(token, out),
+        (Codec::Named(member), false) => named::encode(token, member.as_str(), out),
+        (Codec::Named(member), true) => named::decode(token, member.as_str(), out),
         (Codec::Lower, false) => lower::encode(token, out),
         (Codec::Lower, true) => lower::decode(token, out),
         (Codec::NumberText, false) => number::encode_number_text(token, out),

@@ -109,11 +109,23 @@ fn words_and_numbers() {
         (C::AtMost(10), false, "99999999999999999999", Some("10")),
         (C::AtMost(10), false, "1.5", None),
         (C::AtMost(10), true, "9", None),
+        (slug(), true, "\"hand\\u0062ook\"", Some("\"x:slug:handbook\"")),
+        (slug(), true, "\"\"", None),
+        (slug(), true, "5", None),
+        (slug(), true, "\"a\\nb\"", None),
+        (slug(), false, "\"x:slug:hand\\\"book\"", Some("\"hand\\\"book\"")),
+        (slug(), false, "\"x:slug:\"", Some("null")),
+        (slug(), false, "\"x:key:handbook\"", Some("null")),
+        (slug(), false, "\"n:5\"", Some("null")),
     ] {
         let found = coded(codec, decode, false, token).ok();
         assert_eq!(found.as_deref(), written, "{codec:?} decode={decode} {token}");
     }
     assert_eq!(coded(C::Alias, false, true, "\"n:5\"").as_deref(), Ok("\"5\""));
+}
+
+fn slug() -> Codec {
+    Codec::Named(crate::mapping::plan::Naming::new("slug").unwrap())
 }
 
 proptest! {
@@ -126,7 +138,7 @@ proptest! {
         for token in [serde_json::to_string(&text).unwrap(), number.to_string(), "[1]".into()] {
             for codec in [C::UnixSeconds, C::UnixFloat, C::Rfc3339Seconds, C::Rfc3339Millis,
                 C::Rfc3339Micros, C::Date, C::Alias, C::Lower, C::NumberText, C::IntegerText, C::Text,
-                C::FileExtension, C::ClockHour, C::ClockMinute, C::AtMost(10)] {
+                C::FileExtension, C::ClockHour, C::ClockMinute, C::AtMost(10), slug()] {
                 if let Ok(out) = coded(codec, decode, as_text, &token) {
                     prop_assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok(), "{codec:?} {token} {out}");
                 }
