@@ -178,11 +178,22 @@ pub struct Files {
     pub operation: OperationId,
     /// Writes its parameters, over `inputs`.
     pub params: Program,
-    /// Whether that is all that the route does: the answer is that of its only call. Otherwise what
+    /// Whether that is all that the route does: the answer is that of its only call. In any case what
     /// was answered stands in the form, in the place of the file.
     pub alone: bool,
+    /// A value of the form that says what the file is.
+    pub said: Option<Said>,
     /// How the other values of the form are read.
     pub guide: Guide,
+}
+
+/// A word beside a file, and which media types each word stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The value's name.
+    pub name: Box<str>,
+    /// Each word, and a media type, whole or up to a `*`.
+    pub words: Vec<(Box<str>, Box<str>)>,
 }
 
 /// One canonical call.

@@ -101,6 +101,15 @@ impl Form {
         Err(refuse(format!("`{name}` is used as a value and as something with members")))
     }
 
+    /// A value that is a text.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.root.iter().find(|(known, _)| known == name)? {
+            (_, Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The form as one JSON object.
     #[must_use]
     pub fn json(&self, guide: &Guide) -> Bytes {

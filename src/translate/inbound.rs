@@ -117,7 +117,9 @@ where
     let (sent, decoded);
     if let Some(received) = received {
         sent = body::unwrapped(received, &dialect.quirks.nested_under);
-        if let Some(plan) = route.body.as_ref().filter(|_| file.is_none()) {
+        // The contract's own form is a file and no more.
+        let form = |plan: &&Plan| file.is_none() || plan.whole.is_none();
+        if let Some(plan) = route.body.as_ref().filter(form) {
             let documents = [Some(job.inputs), Some(&*sent)];
             decoded = translate(&plan.program, &documents, &record, Bytes::copy_from_slice)
                 .map_err(problems::refuse)?;

@@ -23,7 +23,7 @@ use crate::canonical::upload::{self, Feed};
 use crate::canonical::{
     Actor, FieldProblem, Problem, ProblemCode, Request, Response, Upload, Viewer,
 };
-use crate::dialect::route::Files;
+use crate::dialect::route::{Files, Said};
 use crate::error::Error;
 
 use super::body::too_large;
@@ -93,6 +93,7 @@ where
     });
     let mut parts = Multipart::new(whole, boundary);
     let (mut form, mut last) = (Form::default(), None);
+    let mut kinds: Vec<(String, String)> = Vec::new();
     let (mut count, mut text_left) = (0, params.max_body);
     while let Some(mut part) = parts.next_field().await.map_err(cause)? {
         coming.read();
@@ -123,18 +124,22 @@ where
             let detail = format!("is a file of a kind that is not taken here: {media}");
             wrong(ProblemCode::UnsupportedMediaType, &name, "media_type", detail)
         })?;
+        if files.said.is_some() {
+            kinds.push((name.clone(), media.clone()));
+        }
         let (feed, file) = upload::begin(Some(&file_name), &media);
         let given = give(part, first, feed, &name, &coming, params);
         let answer = sent(job, files, file, given, canonical).await?;
-        if !files.alone {
-            form.add_json(&name, answer.payload.body.clone())?;
-        }
+        form.add_json(&name, answer.payload.body.clone())?;
         last = Some(answer);
     }
     if files.alone && last.is_none() {
         let name = files.parts.first().map_or("", |name| name);
         let detail = "must be a file".to_owned();
         return Err(wrong(ProblemCode::ValidationFailed, name, "required", detail));
+    }
+    if let Some(said) = &files.said {
+        as_said(said, &form, &kinds)?;
     }
     Ok(Received { form: form.json(&files.guide), last })
 }
@@ -237,11 +242,31 @@ fn media(part: &Field<'_>, taken: &[Box<str>]) -> Result<String, String> {
     if !is_one {
         return Err("it has no media type".to_owned());
     }
-    let is = |pattern: &str| match pattern.strip_suffix('*') {
-        Some(start) => essence.starts_with(start),
-        None => essence == pattern,
+    if taken.iter().any(|pattern| is_like(&essence, pattern)) { Ok(essence) } else { Err(essence) }
+}
+
+/// Whether a media type is this one, or begins so.
+fn is_like(media: &str, pattern: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => media.starts_with(start),
+        None => media == pattern,
+    }
+}
+
+/// Refuses a file that is not what the form says it is, and a form that does not say it.
+fn as_said(said: &Said, form: &Form, kinds: &[(String, String)]) -> Result<(), Error> {
+    let invalid =
+        |name: &str, word, detail| Err(wrong(ProblemCode::ValidationFailed, name, word, detail));
+    let word = form.text(&said.name);
+    let Some((word, pattern)) = said.words.iter().find(|(known, _)| Some(&**known) == word) else {
+        let words: Vec<&str> = said.words.iter().map(|(word, _)| &**word).collect();
+        let detail = format!("must be one of {}", words.join(", "));
+        return invalid(&said.name, if word.is_some() { "invalid" } else { "required" }, detail);
     };
-    if taken.iter().any(|pattern| is(pattern)) { Ok(essence) } else { Err(essence) }
+    match kinds.iter().find(|(_, media)| !is_like(media, pattern)) {
+        Some((name, media)) => invalid(name, "media_type", format!("is {media}, not {word}")),
+        None => Ok(()),
+    }
 }
 
 fn wrong(code: ProblemCode, name: &str, word: &str, detail: String) -> Error {

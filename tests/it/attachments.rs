@@ -295,3 +295,182 @@ async fn a_client_that_leaves_in_the_middle_leaves_no_message() {
         answered.expect(200);
     }
 }
+
+#[tokio::test]
+async fn a_file_is_uploaded_first_and_named_by_a_message() {
+    for served in [one().await, two().await] {
+        let client = served.front.client();
+        let voice = picture(5_000);
+        let file = Part::File("file", "Grüße.ogg", "audio/ogg", &voice);
+        let path = "/third-party/v1/files/temporary-upload";
+        for parts in
+            [&[file, Part::Text("type", "audio")][..], &[Part::Text("type", "audio"), file]]
+        {
+            let kept = post(&client, path, BEARER, parts).await.expect(200).value();
+            assert_eq!(kept["name"], "Grüße.ogg");
+            let body =
+                serde_json::json!({ "type": "audio", "audio": { "voice": true }, "file": kept });
+            let messages = "/third-party/v1/conversations/1/messages";
+            let made = client.json(Method::POST, messages, BEARER, &body).await.expect(200).value();
+            let content = &made["data"]["contents"][0];
+            assert_eq!((&content["url"], &content["voice"]), (&kept["url"], &true.into()));
+            let shown = "inline; filename=\"Gr__e.ogg\"; filename*=UTF-8''Gr%C3%BC%C3%9Fe.ogg";
+            reads(&client, served.path(&content["url"]), &voice, shown).await;
+        }
+        for (status, parts) in [
+            (422, &[file, Part::Text("type", "image")][..]),
+            (422, &[file]),
+            (422, &[file, file, Part::Text("type", "audio")]),
+            (422, &[Part::Text("type", "audio")]),
+        ] {
+            let refused = post(&client, path, BEARER, parts).await.expect(status).value();
+            assert!(refused["errors"].is_object(), "{refused}");
+        }
+        post(&client, path, AGENT, &[file, Part::Text("type", "audio")]).await.expect(401);
+    }
+}
+
+#[tokio::test]
+async fn a_picture_of_somebody_is_sent_beside_what_is_said_of_them() {
+    for served in [one().await, two().await] {
+        let client = served.front.client();
+        let (first, second) = (picture(300), picture(400));
+        let avatar = |bytes| Part::File("avatar", "me.png", "image/png", bytes);
+        let shown = "inline; filename=\"me.png\"";
+        let contacts = "/api/v1/accounts/1/contacts";
+        let parts = [avatar(&first), Part::Text("name", "Ada")];
+        let made = post(&client, contacts, AGENT, &parts).await.expect(200).value();
+        let link = served.path(&made["payload"]["contact"]["thumbnail"]).to_owned();
+        reads(&client, &link, &first, shown).await;
+        let media = format!("multipart/form-data; boundary=\"{BOUNDARY}\"");
+        let headers = [("content-type", &*media), AGENT[0]];
+        let path = format!("{contacts}/{}", made["id"]);
+        let body = form(&[avatar(&second)]);
+        client.send(Method::PATCH, &path, &headers, body).await.expect(204);
+        let now = client.get(&path, AGENT).await.expect(200).value();
+        reads(&client, served.path(&now["payload"]["contact"]["thumbnail"]), &second, shown).await;
+
+        let visitors = "/public/api/v1/inboxes/demo-inbox/contacts";
+        let parts = [Part::Text("name", "Bea"), avatar(&first)];
+        let made = post(&client, visitors, NONE, &parts).await.expect(200).value();
+        let contact = format!("/v1/accounts/1/contacts/n:{}", made["id"]);
+        let contact = client.get(&contact, BEARER).await.expect(200).value();
+        reads(&client, served.path(&contact["avatar_url"]), &first, shown).await;
+
+        let bots = "/chatwoot/api/v1/accounts/1/agent_bots";
+        let parts = [Part::Text("name", "Robot"), avatar(&second)];
+        let made = post(&client, bots, AGENT, &parts).await.expect(200).value();
+        reads(&client, served.path(&made["thumbnail"]), &second, shown).await;
+    }
+}
+
+#[tokio::test]
+async fn a_link_is_of_one_tenant() {
+    let text = format!(
+        "upstreams: {{ a: {{ kind: sandbox }}, b: {{ kind: sandbox }} }}
+tenants: {{ a: {{ upstream: a }}, b: {{ upstream: b }} }}
+server: {{ public_url: http://desk.example }}
+credentials:
+  - {{ name: a, secret: \"${{env:AGENT_TOKEN}}\", tenant: a, account: \"1\", actor: \"agent:n:2\" }}
+  - {{ name: b, secret: \"${{env:BEARER_TOKEN}}\", tenant: b, account: \"1\", actor: \"agent:n:1\" }}
+mounts:
+  - {{ dialect: canonical, tenant: a, prefix: /a }}
+  - {{ dialect: canonical, tenant: b, prefix: /b }}
+"
+    );
+    let (_folder, file) = configuration(&text);
+    let front = Shipped::start(&["--config", &file]).await;
+    let client = front.client();
+    let bytes = picture(10);
+    let token = format!("Bearer {}", AGENT[0].1);
+    let credential = [("authorization", &*token)];
+    let parts = [Part::File("file", "a.png", "image/png", &bytes)];
+    let made = post(&client, "/a/v1/accounts/1/attachments", &credential, &parts).await;
+    let made = made.expect(201).value();
+    let link = made["url"].as_str().unwrap().strip_prefix("http://desk.example").unwrap();
+    assert!(link.starts_with("/a/v1/accounts/1/attachments/att_"), "{link}");
+    client.get(link, NONE).await.expect(200);
+    client.get(&link.replace("/a/", "/b/"), NONE).await.expect(404);
+    client.get(&link.replace("/accounts/1/", "/accounts/2/"), NONE).await.expect(404);
+}
+
+/// A gateway before a backend that is this test.
+async fn before(backend: &tokio::net::TcpListener) -> (Shipped, tempfile::TempDir) {
+    let text = format!(
+        "upstreams:\n  main: {{ kind: canonical, url: \"http://{}/v1\", credential: \"${{env:BEARER_TOKEN}}\" }}\n\
+         tenants: {{ demo: {{ upstream: main }} }}\nserver: {{ public_url: https://front.example }}{REST}",
+        backend.local_addr().unwrap()
+    );
+    let (folder, file) = configuration(&text);
+    (Shipped::start(&["--config", &file]).await, folder)
+}
+
+/// Reads until the text is there, or nothing more comes; whether it came.
+async fn read_until(stream: &mut TcpStream, seen: &mut Vec<u8>, text: &[u8]) -> bool {
+    let mut piece = [0; 4096];
+    while !seen.windows(text.len()).any(|window| window == text) {
+        match stream.read(&mut piece).await {
+            Ok(0) | Err(_) => return false,
+            Ok(count) => seen.extend_from_slice(&piece[..count]),
+        }
+    }
+    true
+}
+
+#[tokio::test]
+async fn the_backend_has_the_first_bytes_before_the_client_has_sent_the_last() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (front, _folder) = before(&listener).await;
+    for leaves in [false, true] {
+        let mut bytes = b"the first bytes".to_vec();
+        bytes.extend(picture(20_000));
+        bytes.extend_from_slice(b"the last bytes");
+        let body = form(&[Part::File("file", "a.png", "image/png", &bytes)]);
+        let head = format!(
+            "POST /v1/accounts/1/attachments HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{}: {}\r\n\
+             content-type: multipart/form-data; boundary=\"{BOUNDARY}\"\r\ncontent-length: {}\r\n\r\n",
+            BEARER[0].0,
+            BEARER[0].1,
+            body.len()
+        );
+        let mut client = TcpStream::connect(front.address).await.unwrap();
+        client.write_all(head.as_bytes()).await.unwrap();
+        client.write_all(&body[..1_000]).await.unwrap();
+        // Nothing more is sent until the backend has that.
+        let mut seen = Vec::new();
+        let mut backend = loop {
+            let (mut backend, _) = listener.accept().await.unwrap();
+            // Whether it can be reached is tried, too.
+            if read_until(&mut backend, &mut seen, b"the first bytes").await {
+                break backend;
+            }
+            assert!(seen.is_empty(), "{}", String::from_utf8_lossy(&seen));
+        };
+        if leaves {
+            drop(client);
+            assert!(!read_until(&mut backend, &mut seen, b"the last bytes").await);
+            continue;
+        }
+        client.write_all(&body[1_000..]).await.unwrap();
+        assert!(
+            read_until(&mut backend, &mut seen, b"--\r\n\r\n0\r\n\r\n").await || {
+                read_until(&mut backend, &mut seen, b"0\r\n\r\n").await
+            }
+        );
+        let text = String::from_utf8_lossy(&seen).into_owned();
+        assert!(text.contains("filename=\"a.png\"\r\nContent-Type: image/png\r\n"), "{text}");
+        let made =
+            r#"{"id":"att_1","url":"http://10.0.0.1/v1/accounts/1/attachments/att_1/content"}"#;
+        let answer = format!(
+            "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{made}",
+            made.len()
+        );
+        backend.write_all(answer.as_bytes()).await.unwrap();
+        let mut answered = Vec::new();
+        client.read_to_end(&mut answered).await.unwrap();
+        let answered = String::from_utf8_lossy(&answered);
+        assert!(answered.starts_with("HTTP/1.1 201"), "{answered}");
+        let link = "https://front.example/v1/accounts/1/attachments/att_1/content";
+        assert!(answered.contains(link), "{answered}");
+    }
+}

@@ -1,6 +1,7 @@
 //! `files` of a route: which parts of a form may be files, and what takes them.
 
 use crate::mapping::Scope;
+use crate::syntax::yaml::Entry;
 use crate::syntax::{Code, Fields, Node};
 
 use super::calls::{self, Written};
@@ -8,7 +9,7 @@ use super::replies::Facts;
 use super::{Context, yaml};
 use crate::dialect::catalog::documents::REQUEST;
 use crate::dialect::form::Guide;
-use crate::dialect::route::Files;
+use crate::dialect::route::{Files, Said};
 
 /// What a problem calls it.
 const FILES: &str = "files";
@@ -53,7 +54,11 @@ pub(super) fn read(
         );
         return None;
     };
-    let inner = yaml::without(node, &["in"]);
+    let said = node.get("said").map(|node| said(node, cx));
+    if matches!(said, Some(None)) {
+        return None;
+    }
+    let inner = yaml::without(node, &["in", "said"]);
     let own;
     let (written, alone) = match calls.iter().find(|call| call.sends_file) {
         Some(call) => {
@@ -80,5 +85,26 @@ pub(super) fn read(
     let compiled = written.params(&before, cx)?;
     let facts = Facts::of(&compiled);
     let (operation, params) = (written.operation, compiled.program);
-    Some((Files { parts, operation, params, alone, guide: Guide::default() }, facts))
+    Some((
+        Files { parts, operation, params, alone, said: said.flatten(), guide: Guide::default() },
+        facts,
+    ))
+}
+
+/// `{ type: { image: image/*, document: "*" } }`
+fn said(node: &Node, cx: &mut Context<'_>) -> Option<Said> {
+    let read = match node.as_map() {
+        Some([only]) => only.value.as_map().and_then(|words| {
+            let word =
+                |word: &Entry| Some((word.key.as_str().into(), word.value.as_text()?.into()));
+            let words: Option<Vec<_>> = words.iter().map(word).collect();
+            Some(Said { name: only.key.as_str().into(), words: words.filter(|w| !w.is_empty())? })
+        }),
+        _ => None,
+    };
+    if read.is_none() {
+        let message = "`said` is one value of the form, and a media type for each of its words";
+        cx.error(Code::WrongType, node.span, message);
+    }
+    read
 }

@@ -98,6 +98,7 @@ fn files(
         operation: id,
         params: params(operation, library, span, diagnostics)?,
         alone: true,
+        said: None,
         guide: Guide::default(),
     })
 }
