@@ -366,19 +366,17 @@ async fn a_picture_of_somebody_is_sent_beside_what_is_said_of_them() {
 
 #[tokio::test]
 async fn a_link_is_of_one_tenant() {
-    let text = format!(
-        "upstreams: {{ a: {{ kind: sandbox }}, b: {{ kind: sandbox }} }}
-tenants: {{ a: {{ upstream: a }}, b: {{ upstream: b }} }}
-server: {{ public_url: http://desk.example }}
+    let text = "upstreams: { a: { kind: sandbox }, b: { kind: sandbox } }
+tenants: { a: { upstream: a }, b: { upstream: b } }
+server: { public_url: http://desk.example }
 credentials:
-  - {{ name: a, secret: \"${{env:AGENT_TOKEN}}\", tenant: a, account: \"1\", actor: \"agent:n:2\" }}
-  - {{ name: b, secret: \"${{env:BEARER_TOKEN}}\", tenant: b, account: \"1\", actor: \"agent:n:1\" }}
+  - { name: a, secret: \"${env:AGENT_TOKEN}\", tenant: a, account: \"1\", actor: \"agent:n:2\" }
+  - { name: b, secret: \"${env:BEARER_TOKEN}\", tenant: b, account: \"1\", actor: \"agent:n:1\" }
 mounts:
-  - {{ dialect: canonical, tenant: a, prefix: /a }}
-  - {{ dialect: canonical, tenant: b, prefix: /b }}
-"
-    );
-    let (_folder, file) = configuration(&text);
+  - { dialect: canonical, tenant: a, prefix: /a }
+  - { dialect: canonical, tenant: b, prefix: /b }
+";
+    let (_folder, file) = configuration(text);
     let front = Shipped::start(&["--config", &file]).await;
     let client = front.client();
     let bytes = picture(10);
