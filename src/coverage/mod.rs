@@ -233,7 +233,7 @@ fn written(reply: &Reply) -> Keys {
         ReplyBody::Empty => Keys::default(),
         ReplyBody::Constant(bytes, _) => constant(bytes),
         ReplyBody::Program(program) => Keys::written(&program.emit),
-        ReplyBody::Verbatim => Keys::any(),
+        ReplyBody::Page(..) | ReplyBody::Verbatim => Keys::any(),
     }
 }
 

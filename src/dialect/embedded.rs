@@ -139,6 +139,18 @@ impl Files {
         self.paths().filter(|p| *p == single || within(p)).collect()
     }
 
+    /// The paths of `<dialect>/pages/*.html`, sorted, with their names.
+    #[must_use]
+    pub fn pages(&self, dialect: &str) -> Vec<(&str, &str)> {
+        let folder = format!("{dialect}/pages/");
+        let name = |path: &'_ str| -> Option<usize> {
+            let inside = path.strip_prefix(&folder)?.strip_suffix(".html")?;
+            (!inside.contains('/')).then_some(folder.len())
+        };
+        let found = self.paths().filter_map(|path| Some((path, name(path)?)));
+        found.map(|(path, at)| (path.get(at..path.len() - 5).unwrap_or(path), path)).collect()
+    }
+
     /// SHA-256 over names and bytes, in hexadecimal.
     #[must_use]
     pub fn digest(&self) -> String {

@@ -7,6 +7,7 @@ pub mod embedded;
 pub mod envelope;
 pub mod form;
 pub mod load;
+pub mod page;
 pub mod recognise;
 pub mod route;
 pub mod scheme;
@@ -128,6 +129,8 @@ pub struct Cors {
     pub origins: Vec<Box<str>>,
     /// Seconds that a preflight's answer holds.
     pub max_age: u32,
+    /// Names of further roots that it holds below; without any, the first root alone.
+    pub roots: Vec<Box<str>>,
     /// Headers of an answer that a script may read beside the usual ones, as one value.
     pub expose: Box<str>,
 }

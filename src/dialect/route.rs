@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::form::Guide;
+use super::page::Page;
 use crate::canonical::OperationId;
 use crate::mapping::plan::Program;
 use crate::syntax::Span;
@@ -260,6 +261,8 @@ pub enum ReplyBody {
     Constant(Box<[u8]>, &'static str),
     /// Written by a program over `inputs`, the calls' results and `request`.
     Program(Box<Program>),
+    /// A page, filled in from the object that a program writes.
+    Page(Box<Program>, Arc<Page>),
     /// The only call's answer as it is, whatever its media type.
     Verbatim,
 }

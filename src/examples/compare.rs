@@ -39,6 +39,15 @@ pub(super) fn reply(
         Body::Empty(span) if !body.is_empty() => {
             found.push(mismatch(*span, "the answer has a body".to_owned()).help(short(&got)));
         }
+        Body::Shows(texts, _) => {
+            let mut rest = &*got;
+            for (text, span) in texts {
+                match rest.find(text.as_str()) {
+                    Some(at) => rest = rest.get(at + text.len()..).unwrap_or_default(),
+                    None => found.push(mismatch(*span, "the page does not show this here".into())),
+                }
+            }
+        }
         Body::Bytes(..) | Body::Empty(_) => {}
     }
 }

@@ -41,6 +41,8 @@ pub(super) enum Body {
     Json(Written),
     /// These bytes.
     Bytes(String, Span),
+    /// A page with these texts in it, one after the other.
+    Shows(Vec<(String, Span)>, Span),
     /// Zero bytes.
     Empty(Span),
 }
@@ -135,18 +137,23 @@ impl Reader<'_> {
         let status = f.required("status").cloned();
         let headers_node = f.map("headers").unwrap_or_default();
         let (body, bytes, empty) = (f.get("body"), f.get("bytes"), f.boolean("empty"));
+        let shows = f.list("shows");
         f.finish();
         let status = status?;
         let Value::Integer(code) = status.value else {
             self.diagnostics.push(wrong_type(&status, "`status` is a number"));
             return None;
         };
-        let reply = match (body, bytes, empty) {
-            (Some(body), None, None) => Body::Json(self.written(body)?),
-            (None, Some(bytes), None) => Body::Bytes(scalar(bytes), bytes.span),
-            (None, None, _) => Body::Empty(reply.span),
+        let reply = match (body, bytes, shows, empty) {
+            (Some(body), None, None, None) => Body::Json(self.written(body)?),
+            (None, Some(bytes), None, None) => Body::Bytes(scalar(bytes), bytes.span),
+            (None, None, Some(shows), None) => {
+                let texts = shows.iter().map(|text| (scalar(text), text.span));
+                Body::Shows(texts.collect(), reply.span)
+            }
+            (None, None, None, _) => Body::Empty(reply.span),
             _ => {
-                self.bad(reply.span, "a reply has one of `body`, `bytes` and `empty`");
+                self.bad(reply.span, "a reply has one of `body`, `bytes`, `shows` and `empty`");
                 return None;
             }
         };

@@ -21,7 +21,7 @@ pub(super) fn check(
         let span = match &example.reply {
             _ if silent => example.status_span,
             Body::Json(written) => place(written, &fault.pointer),
-            Body::Bytes(_, span) | Body::Empty(span) => *span,
+            Body::Bytes(_, span) | Body::Shows(_, span) | Body::Empty(span) => *span,
         };
         let what = match &*fault.pointer {
             "" if silent => "the status",

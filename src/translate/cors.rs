@@ -49,7 +49,15 @@ where
     }
 
     fn call(&mut self, call: Call<B>) -> Self::Future {
-        let habit = call.mounted().and_then(|(_, dialect)| dialect.quirks.cors.as_ref());
+        let habit = call.mounted().and_then(|(mount, dialect)| {
+            let path = call.head.uri.path();
+            let base = dialect.base(path.strip_prefix(&*mount.prefix).unwrap_or(path));
+            let holds = |habit: &&Habit| {
+                let first = dialect.bases.first().zip(base).is_some_and(|(a, b)| a.name == b.name);
+                first || base.is_some_and(|base| habit.roots.contains(&base.name))
+            };
+            dialect.quirks.cors.as_ref().filter(holds)
+        });
         let allowed = habit.and_then(|habit| Allowed::of(habit, &call));
         if call.head.method == Method::OPTIONS
             && let Some(answer) = options(&call, habit, allowed.as_ref())

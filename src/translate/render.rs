@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::canonical::payload::{Coding, Payload, Rendering, RenderingKey};
 use crate::canonical::{Outcome, ProblemCode, Response};
+use crate::dialect::page::{self, Page};
 use crate::dialect::route::{Reply, ReplyBody, Route};
 use crate::error::Error;
 use crate::telemetry::record::MappingEvent;
@@ -64,7 +65,7 @@ pub fn body(
         route: route.number,
         inputs: INPUTS.hash_one(job.inputs),
     };
-    let program = match &reply.body {
+    let (program, page) = match &reply.body {
         ReplyBody::Empty => return Ok(Rendered::plain(Bytes::new(), JSON.into())),
         ReplyBody::Constant(bytes, media) => {
             return Ok(Rendered::plain(Bytes::copy_from_slice(bytes), (*media).into()));
@@ -80,7 +81,8 @@ pub fn body(
             }
             return Ok(Rendered { home, ..Rendered::plain(payload.body.clone(), JSON.into()) });
         }
-        ReplyBody::Program(program) => program,
+        ReplyBody::Program(program) => (program, None),
+        ReplyBody::Page(program, page) => (program, Some(page)),
     };
     let last = results.last().and_then(Option::as_ref);
     // What the cache does not hold is gone with this answer, and a rendering with it.
@@ -90,21 +92,30 @@ pub fn body(
         if let Some(coding) = wanted
             && let Some(kept) = payload.coded(*key, coding)
         {
-            return Ok(Rendered::coded(kept, coding));
+            return Ok(Rendered::coded(kept, coding).shown(page));
         }
         if let Some(kept) = payload.rendering(*key) {
-            return Ok(Rendered { home, ..Rendered::json(kept) });
+            return Ok(Rendered { home, ..Rendered::json(kept) }.shown(page));
         }
     }
     let own = last.filter(|_| revision).and_then(|response| response.payload.revision.as_deref());
-    let made = |out: &[u8], hidden| (seal(out, own), hidden);
+    let made = |out: &[u8], hidden| match page {
+        None => (Ok(seal(out, own)), hidden),
+        Some(page) => (page.render(out).map(|page| seal(page.as_bytes(), None)), hidden),
+    };
     let (rendering, hidden) = translate_seen(program, &documents(job, results), job.record, made)
         .map_err(|faults| problems::unreadable(&faults))?;
+    let rendering = rendering.map_err(unfilled)?;
     unseen(job, route, hidden);
     if let Some((payload, key)) = &home {
         payload.keep(*key, rendering.clone());
     }
-    Ok(Rendered { home, ..Rendered::json(rendering) })
+    Ok(Rendered { home, ..Rendered::json(rendering) }.shown(page))
+}
+
+/// A page and the values for it do not fit: the mapping's fault.
+pub(super) fn unfilled(why: String) -> Error {
+    Error::from(ProblemCode::Internal).within(format!("a page is not filled in: {why}"))
 }
 
 /// A body and its validator (`own`, or one of its bytes), in one piece of memory.
@@ -164,6 +175,14 @@ impl Rendered {
             media: None,
             coding: None,
             home: None,
+        }
+    }
+
+    /// Where it is a page, it is no JSON.
+    fn shown(self, page: Option<&Arc<Page>>) -> Self {
+        match page {
+            Some(_) => Self { media: Some(page::MEDIA.into()), ..self },
+            None => self,
         }
     }
 

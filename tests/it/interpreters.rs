@@ -293,7 +293,7 @@ fn passed_on(route: &Route) -> bool {
 fn programs(route: &Route) -> Vec<(String, &Program)> {
     let mut all = Vec::new();
     for (n, reply) in route.replies.iter().enumerate() {
-        if let ReplyBody::Program(program) = &reply.body {
+        if let ReplyBody::Program(program) | ReplyBody::Page(program, _) = &reply.body {
             all.push((format!("reply {n}"), &**program));
         }
         all.extend(reply.when.as_ref().map(|when| (format!("reply {n} when"), when)));

@@ -139,7 +139,7 @@ fn no_look_up_of_a_credential_may_be_old() {
             }
         }
     }
-    assert_eq!(looked_up.into_iter().collect::<Vec<_>>(), ["identities.find", "resolve.inbox"]);
+    assert_eq!(looked_up.into_iter().collect::<Vec<_>>(), LOOK_UPS);
 }
 
 /// What may be old at all may be old for some minutes at most, and is not asked about behind for

@@ -21,8 +21,17 @@ use crate::dialect::route::{Call, Inputs};
 use crate::dialect::scheme::{Credential, Place};
 
 /// What a principal can be asked for (`$principal.x`).
-pub(super) const FACTS: [&str; 7] =
-    ["kind", "account", "inbox", "identity", "contact", "verified", "agent"];
+pub(super) const FACTS: [&str; 9] = [
+    "kind",
+    "account",
+    "inbox",
+    "identity",
+    "contact",
+    "verified",
+    "agent",
+    "conversation",
+    "survey",
+];
 
 /// A credential and what routes must know of it.
 #[derive(Debug)]

@@ -1,13 +1,15 @@
 //! The files of one dialect, parsed.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::syntax::yaml::{self, CONTRACT_NODES, Entry, FILE_NODES};
 use crate::syntax::{Code, Diagnostic, Diagnostics, Node, SourceId, Sources, Span, closest};
 
 use super::publication;
 use crate::dialect::embedded::Files;
+use crate::dialect::page::Page;
 
 /// What a dialect's folder may hold beside `examples/` and what is no YAML.
 const KINDS: [&str; 6] = ["dialect", "records", "enums", "conditions", "routes", "documented"];
@@ -21,6 +23,8 @@ pub(super) struct Folder {
     pub(super) conditions: Vec<Node>,
     pub(super) routes: Vec<Node>,
     pub(super) documented: Option<Node>,
+    /// By name; one that is no page is told of and left out.
+    pub(super) pages: BTreeMap<Box<str>, (SourceId, Arc<Page>)>,
     /// The files these come from.
     pub(super) sources: BTreeSet<SourceId>,
     /// A file could not be read, so what seems to be missing may stand in it.
@@ -57,6 +61,7 @@ impl Folder {
             .collect();
         torn |= published.len() < written;
         let documented = publication::gathered(&published, diagnostics);
+        let pages = pages(files, name, sources, diagnostics);
         strangers(files, name, sources, diagnostics);
         let read = records
             .iter()
@@ -66,7 +71,7 @@ impl Folder {
             .chain(&dialect)
             .chain(&published);
         let sources = read.map(|n| n.span.source).collect();
-        Self { dialect, records, enums, conditions, routes, documented, sources, torn }
+        Self { dialect, records, enums, conditions, routes, documented, pages, sources, torn }
     }
 
     /// The names under a key of the files of that kind, in order.
@@ -75,6 +80,30 @@ impl Folder {
         let entries = nodes.iter().filter_map(move |n| n.get(kind)?.as_map());
         entries.flatten().map(|e: &Entry| e.key.as_str())
     }
+}
+
+/// The pages of a dialect.
+fn pages(
+    files: &Files,
+    dialect: &str,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> BTreeMap<Box<str>, (SourceId, Arc<Page>)> {
+    let mut pages = BTreeMap::new();
+    for (name, path) in files.pages(dialect) {
+        let text = files.read(path).unwrap_or_default();
+        let id = sources.add(files.shown(path), text.as_ref());
+        match Page::compile(&text) {
+            Ok(page) => drop(pages.insert(name.into(), (id, Arc::new(page)))),
+            Err(fault) => {
+                let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+                let (start, end) = (place(fault.at.start), place(fault.at.end));
+                let span = Span { source: id, start, end };
+                diagnostics.push(Diagnostic::error(Code::BadPage, span, fault.message));
+            }
+        }
+    }
+    pages
 }
 
 /// Parses one file; one that is missing or is no YAML is reported.

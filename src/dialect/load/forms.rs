@@ -14,7 +14,7 @@ pub(crate) fn guide(route: &Route) -> Guide {
     let calls = calls.flat_map(|c| c.when.iter().chain([&c.params]).chain(&c.body));
     let replies = route.replies.iter().flat_map(|reply| {
         let body = match &reply.body {
-            ReplyBody::Program(program) => Some(&**program),
+            ReplyBody::Program(program) | ReplyBody::Page(program, _) => Some(&**program),
             _ => None,
         };
         reply.when.iter().chain(body)

@@ -185,6 +185,13 @@ fn cors(node: &Node, diagnostics: &mut Diagnostics) -> Option<Cors> {
             }
         }
     }
+    let mut roots = Vec::new();
+    for item in fields.list("roots").unwrap_or_default() {
+        match item.as_text() {
+            Some(name) => roots.push(name.into()),
+            None => fields.diagnostics().push(wrong_type(item, "a root is named by a text")),
+        }
+    }
     fields.finish();
-    Some(Cors { origins, max_age, expose: expose.join(", ").into() })
+    Some(Cors { origins, max_age, roots, expose: expose.join(", ").into() })
 }

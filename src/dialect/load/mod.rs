@@ -12,6 +12,7 @@ mod forms;
 mod head;
 mod identity;
 mod line;
+mod pages;
 mod paging;
 mod publication;
 mod replies;
@@ -26,17 +27,19 @@ mod yaml;
 pub use extends::{expanded, published};
 pub(crate) use forms::guide;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::canonical::{Contract, OperationId, Tenant};
 use crate::mapping::{Library, Settings, reused};
 use crate::syntax::yaml::CONTRACT_NODES;
-use crate::syntax::{Code, Diagnostic, Diagnostics, Sources, Span, closest};
+use crate::syntax::{Code, Diagnostic, Diagnostics, SourceId, Sources, Span, closest};
 
 use super::Dialect;
 use super::catalog::{Catalog, Mount, MountSpec};
 use super::documented::Documented;
 use super::embedded::{CANONICAL, CONTRACT, Files};
+use super::page::Page;
 use super::recognise::Router;
 use super::route::Origin;
 
@@ -47,12 +50,16 @@ struct Loaded {
     includes: Vec<(OperationId, Vec<Box<str>>)>,
 }
 
+/// The pages of a dialect, by name.
+type Pages = BTreeMap<Box<str>, (SourceId, Arc<Page>)>;
+
 /// What every part of a dialect is compiled with.
 struct Context<'a> {
     contract: &'a Contract,
     library: &'a Library,
     paginations: &'a [paging::Pagination<'a>],
     documented: Option<&'a Documented>,
+    pages: &'a Pages,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -242,6 +249,7 @@ fn compile(
         library: &library,
         paginations: &paginations,
         documented: documented.as_ref(),
+        pages: &folder.pages,
         diagnostics,
     };
     let credentials = credentials::read(head.credentials, &mut cx);
@@ -265,6 +273,7 @@ fn compile(
         paging::report_unused(&paginations, diagnostics);
         let whole = reused(&records, &mut Diagnostics::default());
         unused::roots(&whole, diagnostics);
+        pages::report_unused(&folder.pages, &routes, diagnostics);
         if name != CANONICAL {
             let names: Vec<_> =
                 credentials.iter().map(|c| c.credential.name.as_ref().into()).collect();

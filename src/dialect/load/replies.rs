@@ -5,11 +5,11 @@ use crate::mapping::{Compiled, Scope};
 use crate::syntax::{Code, Fields, Node};
 
 use super::paging::{self, Joined};
-use super::{Context, yaml};
+use super::{Context, pages, yaml};
 use crate::dialect::route::{Reply, ReplyBody};
 
 /// Keys of a reply that are not the mapping's.
-const OWN: [&str; 7] = ["when", "status", "headers", "empty", "json", "text", "page"];
+const OWN: [&str; 8] = ["when", "status", "headers", "empty", "json", "text", "page", "html"];
 
 /// A reply and the programs it was made with.
 pub(super) struct Written {
@@ -81,6 +81,7 @@ fn one(
     let json = fields.get("json");
     let text = fields.text("text");
     let page = fields.get("page");
+    let html = fields.get("html");
     let mut written = Vec::new();
     for entry in headers {
         match entry.value.as_text() {
@@ -112,7 +113,14 @@ fn one(
                 None => cx.library.encode(&spec, scope, sight, cx.diagnostics)?,
             };
             facts = Some(Facts::of(&compiled));
-            ReplyBody::Program(Box::new(compiled.program))
+            match html {
+                Some(html) => {
+                    let filled = pages::named(html, &spec, cx)?;
+                    written.extend(filled.headers().iter().cloned());
+                    ReplyBody::Page(Box::new(compiled.program), filled)
+                }
+                None => ReplyBody::Program(Box::new(compiled.program)),
+            }
         }
         (false, None, None, false) => {
             let message = "a reply has a table, `record`, `each`, `empty`, `json` or `text`";

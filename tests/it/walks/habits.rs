@@ -67,7 +67,9 @@ async fn every_address_says_its_methods_and_browsers_what_they_may() {
                 .filter(|(name, _)| name.as_str().starts_with("access-control"))
                 .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
                 .collect();
-            match dialect.quirks.cors {
+            // Pages of another root are read by nobody's scripts.
+            let own = dialect.bases.first().filter(|base| path.contains(&*base.address));
+            match dialect.quirks.cors.as_ref().and(own) {
                 None => assert!(told.is_empty(), "{path}: {told:?}"),
                 Some(_) => {
                     assert_eq!(answer.header("access-control-allow-origin"), "*");

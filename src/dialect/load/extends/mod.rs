@@ -218,6 +218,9 @@ fn laid(base: Folder, over: &Folder, d: &mut Diagnostics) -> Folder {
         (Some(below), Some(above)) => Some(merge(&below, above, &["documented"], d)),
         (below, above) => above.clone().or(below),
     };
+    // A page takes the place of its namesake.
+    let mut pages = base.pages;
+    pages.extend(over.pages.iter().map(|(name, page)| (name.clone(), page.clone())));
     Folder {
         dialect,
         records,
@@ -225,6 +228,7 @@ fn laid(base: Folder, over: &Folder, d: &mut Diagnostics) -> Folder {
         conditions,
         routes,
         documented,
+        pages,
         sources: base.sources.union(&over.sources).copied().collect(),
         torn: base.torn || over.torn,
     }
