@@ -19,6 +19,11 @@ impl Keys {
         Self { any: true, ..Self::default() }
     }
 
+    /// One key, and everything under it.
+    pub(super) fn whole(name: &str) -> Self {
+        Self { members: vec![(name.into(), Self::any())], ..Self::default() }
+    }
+
     /// What an answer has.
     pub(super) fn written(emit: &Emit) -> Self {
         match emit {
