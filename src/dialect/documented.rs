@@ -135,7 +135,12 @@ impl Documented {
     /// The operation that is asked for with a method on addresses of a pattern.
     #[must_use]
     pub fn at(&self, method: &str, pattern: &str) -> Option<usize> {
-        self.operations.iter().position(|o| &*o.method == method && &*o.pattern == pattern)
+        let of = |wanted: fn(&str) -> &str| {
+            let found = |o: &Operation| &*o.method == method && wanted(&o.pattern) == pattern;
+            self.operations.iter().position(found)
+        };
+        // What is published with a slash at its end is at the address without it, too.
+        of(|pattern| pattern).or_else(|| of(|pattern| pattern.trim_end_matches('/')))
     }
 
     /// Whether an operation is only listed: named, and nothing is written down of its answers.

@@ -3,8 +3,8 @@
 use crate::canonical::problem::ProblemCode;
 use crate::mapping::plan::Program;
 
-/// A dialect's error table.
-#[derive(Debug)]
+/// An error table, of a dialect or of one of its routes.
+#[derive(Debug, Default)]
 pub struct Envelopes {
     rows: Vec<Envelope>,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::envelope::Envelopes;
 use super::form::Guide;
 use super::page::Page;
 use crate::canonical::OperationId;
@@ -37,6 +38,8 @@ pub struct Route {
     pub calls: Vec<Call>,
     /// The first reply whose `when` holds is the answer.
     pub replies: Vec<Reply>,
+    /// How it writes problems, where not as the dialect does.
+    pub envelopes: Envelopes,
     /// Which parts of the request `inputs` must hold.
     pub inputs: Inputs,
     /// Index of the documented operation that it is.

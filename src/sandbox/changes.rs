@@ -9,6 +9,7 @@ use crate::sandbox::fault::{Fault, invalid};
 use crate::sandbox::messages::append;
 use crate::sandbox::moving;
 use crate::sandbox::plain::found;
+use crate::sandbox::reports::events;
 use crate::sandbox::store::{Row, Table};
 
 /// A change worth telling.
@@ -66,6 +67,10 @@ pub(super) fn record(
     entries: Vec<Entry>,
 ) -> Result<(), Fault> {
     for entry in entries {
+        let over = |status: &Value| matches!(status.as_str(), Some("resolved" | "closed"));
+        if entry.attribute == "status" && over(&entry.to) && !over(&entry.from) {
+            events::ended(desk.db, row, &desk.now)?;
+        }
         let activity = json!({
             "kind": "activity",
             "visibility": "internal",

@@ -12,6 +12,7 @@ use crate::sandbox::fault::{Fault, invalid};
 use crate::sandbox::ids::IdRef;
 use crate::sandbox::messages::append;
 use crate::sandbox::once::once;
+use crate::sandbox::reports::events;
 use crate::sandbox::store::{self, Row, Table};
 
 /// Most characters of a text.
@@ -347,6 +348,8 @@ fn follow_up(
     }
     if draft.kind != "incoming" {
         if of_business {
+            let agent = draft.who.id.as_deref().filter(|_| draft.who.kind == "agent");
+            events::answered(desk.db, conversation, agent, at)?;
             if conversation.text("first_response_at").is_none() {
                 conversation.set("first_response_at", at);
             }

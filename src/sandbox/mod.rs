@@ -32,6 +32,7 @@ mod presence;
 mod profile;
 mod proof;
 mod query;
+mod reports;
 mod revising;
 mod secrets;
 mod seed;
@@ -206,6 +207,11 @@ const OPERATIONS: &[(&str, Serve)] = &[
     ("csat.submit", Serve::Write(csat::submit)),
     ("profile.get", Serve::Read(profile::get)),
     ("profile.update", Serve::Write(profile::update)),
+    ("conversations.reporting_events", Serve::Read(reports::events::list)),
+    ("reports.series", Serve::Read(reports::series)),
+    ("reports.summary", Serve::Read(reports::summary)),
+    ("reports.conversations", Serve::Read(reports::conversations)),
+    ("reports.agents", Serve::Read(reports::agents)),
     ("attachments.upload", Serve::Write(uploads::upload)),
 ];
 

@@ -13,6 +13,7 @@ use crate::sandbox::call::{ACCOUNT, stamp};
 use crate::sandbox::fault::Fault;
 use crate::sandbox::ids;
 use crate::sandbox::messages::append;
+use crate::sandbox::reports::events;
 use crate::sandbox::store::{self, Row, Table};
 use crate::syntax::{Node, Sources, yaml};
 
@@ -148,6 +149,9 @@ fn plant_conversation(db: &Connection, mut short: Map<String, Value>) -> Result<
     for message in messages {
         plant_message(db, &mut row, message)?;
     }
+    if let Some(at) = row.text("resolved_at") {
+        events::ended(db, &row, at)?;
+    }
     let last = row.document.get("last_activity_at").cloned().unwrap_or(Value::Null);
     row.set("updated_at", last);
     row.revision -= 1;
@@ -184,6 +188,10 @@ fn plant_message(db: &Connection, conversation: &mut Row, short: &Value) -> Resu
     }
     message.insert("body".into(), json!({"text": text, "format": "plain"}));
     message.insert("blocks".into(), blocks.into());
+    if kind == "outgoing" && kind_of_author == "agent" {
+        let agent = message.get("author").and_then(|author| author.get("id")?.as_str());
+        events::answered(db, conversation, agent, &at)?;
+    }
     settle(conversation, &kind, kind_of_author, &at);
     let row = append(db, conversation, message, &at)?;
     for file in files.as_array().into_iter().flatten() {

@@ -22,6 +22,7 @@ pub(super) enum Table {
     Message,
     Attachment,
     Csat,
+    ReportingEvent,
     /// One that only the contract knows.
     Plain(Kind),
 }
@@ -46,7 +47,7 @@ impl Kind {
 }
 
 /// Those that programs here know by themselves.
-const KNOWN: [Table; 12] = [
+const KNOWN: [Table; 13] = [
     Table::Inbox,
     Table::Agent,
     Table::Bot,
@@ -59,6 +60,7 @@ const KNOWN: [Table; 12] = [
     Table::Message,
     Table::Attachment,
     Table::Csat,
+    Table::ReportingEvent,
 ];
 
 impl Table {
@@ -83,6 +85,7 @@ impl Table {
             Self::Message => "message",
             Self::Attachment => "attachment",
             Self::Csat => "csat",
+            Self::ReportingEvent => "reporting_event",
             Self::Plain(kind) => kind.name(),
         }
     }
@@ -101,6 +104,7 @@ impl Table {
             Self::Message => "msg",
             Self::Attachment => "att",
             Self::Csat => "csa",
+            Self::ReportingEvent => "rev",
             Self::Plain(kind) => kind.name(),
         }
     }

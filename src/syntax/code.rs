@@ -80,6 +80,7 @@ codes! {
     506 MissingErrorTable "an error code without a row",
     507 PagingPair "a way of paging that a call or reply cannot follow",
     508 UndocumentedRoute "a route that the documents do not have",
+    509 DeadErrorRow "a row of a route's errors that can never be used",
     510 BadPage "a page that cannot be filled in",
     // 06xx: examples
     601 ExampleMismatch "an example does not come out as written",

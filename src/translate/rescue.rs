@@ -30,7 +30,7 @@ use super::inflate::CODING;
 use super::outgoing::Outgoing;
 use super::scratch::translate;
 use super::{Answer, authority, problems};
-use crate::call::Call;
+use crate::call::{Call, Claim};
 
 /// Media type of a problem that no dialect writes.
 const PROBLEM_JSON: &str = "application/problem+json";
@@ -62,6 +62,10 @@ where
         let caller = Caller {
             catalog: Arc::clone(&call.catalog),
             mount: call.claim.mount(),
+            route: match &call.claim {
+                Claim::Route(claimed) => Some(claimed.route),
+                _ => None,
+            },
             record: call.record.clone(),
             head: call.head.method == Method::HEAD,
         };
@@ -74,6 +78,8 @@ where
 struct Caller {
     catalog: Arc<Catalog>,
     mount: Option<usize>,
+    /// Number of the route that claims the request.
+    route: Option<u32>,
     record: Record,
     head: bool,
 }
@@ -172,7 +178,11 @@ impl Caller {
     }
 
     fn envelope(&self, dialect: &Dialect, problem: &Problem) -> Option<(u16, &'static str, Bytes)> {
-        let envelope = dialect.envelopes.find(problem.code, problem.cause)?;
+        // What a route says of a code goes before all that its dialect says.
+        let of_route = self.route.and_then(|number| self.catalog.route(number));
+        let envelope = of_route
+            .and_then(|route| route.envelopes.find(problem.code, problem.cause))
+            .or_else(|| dialect.envelopes.find(problem.code, problem.cause))?;
         let status = envelope.status.unwrap_or_else(|| problem.code.status());
         match &envelope.body {
             EnvelopeBody::Constant(bytes, media) => {

@@ -43,7 +43,8 @@ mod paging; // pages of lists, as each kind of client asks for them
 mod people; // contacts over `/v1`: found, made once, made one of two
 mod plants; // faults in mappings, found
 mod reload; // configuration and mappings change under a running gateway
-mod replay; // one process and two answer the same bytes
+mod replay;
+mod reports; // one process and two answer the same bytes
 mod resilience; // what is asked again, what never is, and when a backend is left alone
 mod shutdown; // whoever was let in is answered
 mod stale; // which reads a write takes out of the cache

@@ -44,6 +44,8 @@ pub(super) fn read(
     written.facts.per_actor = fields.word("scope", &["object", "actor"]) == Some("actor");
     let ttl = fields.entry("ttl");
     let windows = ["stale_while_revalidate", "stale_if_error"].map(|key| fields.entry(key));
+    // Said with an empty list, and not by forgetting it.
+    let untagged = fields.get("tags").is_none();
     let tags = fields.list("tags").unwrap_or_default();
     let invalidates = fields.entry("invalidates");
     let moved = fields.list("invalidates").unwrap_or_default();
@@ -68,8 +70,12 @@ pub(super) fn read(
         if !safe {
             problem(ttl.key_span, "an answer to a write is never stored");
         }
-        if tags.is_empty() {
-            problem(ttl.key_span, "a stored answer without tags could never be taken back");
+        if untagged {
+            problem(
+                ttl.key_span,
+                "a stored answer without `tags` could never be taken back; one that only its time \
+                 ends says `tags: []`",
+            );
         }
     }
     let mut window = |entry: Option<&Entry>| {

@@ -1,4 +1,4 @@
-//! `errors:` of `dialect.yaml`: how a dialect writes problems.
+//! `errors:` of `dialect.yaml` and of a route: how a dialect writes problems.
 
 use crate::canonical::problem::ProblemCode;
 use crate::mapping::{Root, RootKind, Scope};
@@ -7,6 +7,7 @@ use crate::syntax::{Code, Diagnostic, Fields, Node, Span, closest};
 
 use super::{Context, yaml};
 use crate::dialect::envelope::{Envelope, EnvelopeBody, Envelopes};
+use crate::dialect::route::Route;
 
 /// Refinements of a code that error tables may distinguish.
 const CAUSES: [&str; 6] = ["missing", "invalid", "account", "role", "route", "condition"];
@@ -48,15 +49,59 @@ pub(super) fn read(
     Envelopes::new(rows)
 }
 
+/// Reads the table of one route, whose rows go before those of the dialect. A row that can never be
+/// used there is told of.
+pub(super) fn of_route(node: &Node, route: &Route, cx: &mut Context<'_>) -> Envelopes {
+    let Some(entries) = node.as_map().filter(|entries| !entries.is_empty()) else {
+        cx.error(Code::WrongType, node.span, "`errors` of a route is a map of rows");
+        return Envelopes::default();
+    };
+    let mut rows = Vec::new();
+    for entry in entries {
+        let Some(row) = row(entry, false, cx) else { continue };
+        if let Some(why) = unreachable(&row, route, cx) {
+            let message = format!("`{}` is never answered here: {why}", entry.key);
+            let told = Diagnostic::error(Code::DeadErrorRow, entry.key_span, message);
+            cx.diagnostics.push(told.label("never used"));
+        }
+        rows.push(row);
+    }
+    Envelopes::new(rows)
+}
+
+/// Why a row of a route's table can never be used, where that is certain.
+fn unreachable(row: &Envelope, route: &Route, cx: &Context<'_>) -> Option<&'static str> {
+    use ProblemCode as P;
+    const OF_CREDENTIALS: [&str; 4] = ["missing", "invalid", "account", "role"];
+    const OF_WRITES: [ProblemCode; 4] =
+        [P::Conflict, P::PreconditionFailed, P::IdempotencyKeyReused, P::IdempotencyInProgress];
+    let code = row.code?;
+    let cause = row.cause.as_deref();
+    let writes = route.calls.iter().any(|call| !cx.contract.get(call.operation).safe);
+    if cause == Some("route") || code == P::MethodNotAllowed {
+        return Some("it is for addresses that no route has");
+    }
+    if route.credential.is_none()
+        && (code == P::Unauthorized || cause.is_some_and(|c| OF_CREDENTIALS.contains(&c)))
+    {
+        return Some("this route asks for no credential");
+    }
+    if route.body.is_none() && matches!(code, P::MalformedJson | P::UnsupportedMediaType) {
+        return Some("this route reads no body");
+    }
+    (OF_WRITES.contains(&code) && !writes).then_some("this route writes nothing")
+}
+
 fn row(entry: &Entry, standard: bool, cx: &mut Context<'_>) -> Option<Envelope> {
     let (code, cause) = key(entry, cx)?;
-    const OWN: [&str; 4] = ["status", "body", "text", "media"];
+    const OWN: [&str; 5] = ["status", "body", "text", "empty", "media"];
     let spec = yaml::without(&entry.value, &OWN);
     let mut fields = Fields::of(&entry.value, "a row of `errors`", cx.diagnostics)?;
     let status = fields.count("status");
     let media = fields.word("media", &MEDIA);
     let constant = fields.get("body");
     let text = fields.text("text");
+    let empty = fields.boolean("empty").unwrap_or(false);
     // The other keys are the mapping's own, and told by it.
     let status_span = fields.get("status").map_or(entry.key_span, |n| n.span);
     let media = media.unwrap_or(if standard { MEDIA[1] } else { MEDIA[0] });
@@ -67,16 +112,17 @@ fn row(entry: &Entry, standard: bool, cx: &mut Context<'_>) -> Option<Envelope> 
         cx.error(Code::WrongType, status_span, "the status of a problem is 400 to 599");
     }
     let others = spec.as_map().is_some_and(|m| !m.is_empty());
-    let body = match (constant, text, others) {
-        (Some(constant), None, false) => {
+    let body = match (constant, text, empty, others) {
+        (Some(constant), None, false, false) => {
             EnvelopeBody::Constant(constant.to_json().to_string().into_bytes().into(), media)
         }
-        (None, Some(text), false) => {
+        (None, Some(text), false, false) => {
             EnvelopeBody::Constant(text.as_bytes().into(), "text/plain; charset=utf-8")
         }
-        (None, None, true) => program(&spec, media, cx)?,
+        (None, None, true, false) => EnvelopeBody::Constant(Box::default(), media),
+        (None, None, false, true) => program(&spec, media, cx)?,
         _ => {
-            let message = "a row of `errors` has one of `record` (or `fields`), `body` and `text`";
+            let message = "a row of `errors` has one of `record` (or `fields`), `body`, `text` and `empty: true`";
             cx.error(Code::MissingKey, entry.key_span, message);
             return None;
         }

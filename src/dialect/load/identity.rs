@@ -18,6 +18,7 @@ use super::head::Head;
 use super::widen::{INCLUDE, includable};
 use super::{line, yaml};
 use crate::dialect::catalog::documents::{BODY, CALLS, INPUTS, REQUEST};
+use crate::dialect::envelope::Envelopes;
 use crate::dialect::form::Guide;
 use crate::dialect::route::{
     Arity, Body, Call, Files, Inputs, Origin, QueryParameter, Reply, ReplyBody, Route,
@@ -75,6 +76,7 @@ pub(super) fn routes(
                     whole: false,
                 }],
                 replies: vec![make.reply()],
+                envelopes: Envelopes::default(),
                 inputs: inputs(operation),
                 documents: None,
                 span: head.span,

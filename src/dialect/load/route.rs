@@ -12,6 +12,7 @@ use super::replies::{self, Facts};
 use super::routes::Asked;
 use super::{Context, files, paging, routes, yaml};
 use crate::dialect::catalog::documents::{BODY, CALLS, REQUEST};
+use crate::dialect::envelope::Envelopes;
 use crate::dialect::route::{
     Arity, Body, Call, Inputs, Origin, QueryParameter, Reply, ReplyBody, Route, Template,
 };
@@ -111,6 +112,7 @@ pub(super) fn compile(
         guard: guarded.then_some(0),
         calls: compiled.into_iter().collect::<Option<_>>()?,
         replies: answers,
+        envelopes: Envelopes::default(),
         inputs,
         documents: None,
         span: written.request.span,

@@ -8,7 +8,7 @@ use crate::syntax::{Code, Diagnostic, Fields, Node, Span, closest};
 
 use super::credentials::Offer;
 use super::head::Head;
-use super::{Context, forms, line, route};
+use super::{Context, errors, forms, line, route};
 use crate::dialect::route::Route;
 use crate::dialect::scheme::Place;
 
@@ -26,6 +26,7 @@ pub(super) struct Written<'n> {
     /// (name, where the name stands, what it says)
     pub(super) calls: Vec<(&'n str, Span, &'n Node)>,
     pub(super) reply: Option<&'n Node>,
+    errors: Option<&'n Node>,
     documents: Option<&'n Node>,
     undocumented: bool,
 }
@@ -79,6 +80,9 @@ pub(super) fn read(
                 route::compile(&written, line, credential, credentials, cx)
             {
                 route.documents = documents(&written, &route, cx);
+                if let Some(node) = written.errors {
+                    route.envelopes = errors::of_route(node, &route, cx);
+                }
                 let guide = head.forms.then(|| forms::guide(&route));
                 if route.files.is_some() {
                     let guide = forms::guide(&route);
@@ -117,6 +121,7 @@ fn keys<'n>(
     let one = fields.entry("call");
     let several = fields.entry("calls");
     let reply = fields.get("reply");
+    let errors = fields.get("errors");
     let documents = fields.get("documents");
     let undocumented = fields.text("undocumented").is_some();
     fields.finish();
@@ -154,6 +159,7 @@ fn keys<'n>(
         files,
         calls,
         reply,
+        errors,
         documents,
         undocumented,
     };

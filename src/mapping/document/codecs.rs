@@ -161,6 +161,13 @@ pub const CODECS: &[CodecWord] = &[
             Given::Canonical(r#""09:30""#),
         ),
     ),
+    word(
+        "hours_offset",
+        (Codec::HoursOffset, Types::STRING, Types::NUMBER),
+        "how far from UTC, `+05:30` ↔ hours",
+        "names of zones are written null",
+        Given::Theirs("5.5"),
+    ),
 ];
 
 /// The codec with a number in its word: `at_most_10`.

@@ -143,6 +143,8 @@ pub enum Codec {
     ClockHour,
     /// Minute of a time of day (`09:30` → 30). Encode only.
     ClockMinute,
+    /// How far from UTC: `+05:30` ↔ hours, 5.5. Encode: the name of a zone → null.
+    HoursOffset,
     /// A whole number, or this one where it is more. Encode only.
     AtMost(u32),
     /// Canonical reference `x:MEMBER:TEXT` ↔ text. Encode: a reference of another kind → null.

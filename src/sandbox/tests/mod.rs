@@ -11,6 +11,7 @@ mod people;
 mod plain;
 mod reading;
 mod records;
+mod reports;
 mod revising;
 mod uniting;
 mod writing;

@@ -12,6 +12,7 @@ mod lower;
 mod moment;
 mod named;
 mod number;
+mod offset;
 mod timestamp;
 mod unix;
 mod within;
@@ -68,6 +69,8 @@ pub(crate) fn convert(
         (Codec::IntegerText, true) => number::decode_integer_text(token, out),
         (Codec::Text, false) => number::encode_text(token, out),
         (Codec::Text, true) => number::decode_text(token, out),
+        (Codec::HoursOffset, false) => offset::encode(token, as_text, out),
+        (Codec::HoursOffset, true) => offset::decode(token, out),
         (Codec::FileExtension, false) => file::encode(token, out),
         (Codec::ClockHour, false) => clock::hour(token, out),
         (Codec::ClockMinute, false) => clock::minute(token, out),

@@ -102,6 +102,25 @@ fn words_and_numbers() {
         (C::ClockHour, false, "\"9:30\"", Some("null")),
         (C::ClockMinute, false, "\"09:60\"", Some("null")),
         (C::ClockHour, true, "9", None),
+        (C::HoursOffset, true, "5.5", Some("\"+05:30\"")),
+        (C::HoursOffset, true, "\"-3.5\"", Some("\"-03:30\"")),
+        (C::HoursOffset, true, "0", Some("\"+00:00\"")),
+        (C::HoursOffset, true, "-0", Some("\"+00:00\"")),
+        (C::HoursOffset, true, "5.75", Some("\"+05:45\"")),
+        (C::HoursOffset, true, "0.3333", Some("\"+00:20\"")),
+        (C::HoursOffset, true, "14", Some("\"+14:00\"")),
+        (C::HoursOffset, true, "24", None),
+        (C::HoursOffset, true, "5.51", None),
+        (C::HoursOffset, true, "1e1", None),
+        (C::HoursOffset, true, "\"\"", None),
+        (C::HoursOffset, true, "\"NaN\"", None),
+        (C::HoursOffset, false, "\"+05:30\"", Some("5.5")),
+        (C::HoursOffset, false, "\"-03:30\"", Some("-3.5")),
+        (C::HoursOffset, false, "\"-00:00\"", Some("0")),
+        (C::HoursOffset, false, "\"+10:00\"", Some("10")),
+        (C::HoursOffset, false, "\"-00:20\"", Some("-0.3333")),
+        (C::HoursOffset, false, "\"Europe/Madrid\"", Some("null")),
+        (C::HoursOffset, false, "\"+5:30\"", Some("null")),
         (C::AtMost(10), false, "9", Some("9")),
         (C::AtMost(10), false, "10", Some("10")),
         (C::AtMost(10), false, "11", Some("10")),
@@ -138,7 +157,7 @@ proptest! {
         for token in [serde_json::to_string(&text).unwrap(), number.to_string(), "[1]".into()] {
             for codec in [C::UnixSeconds, C::UnixFloat, C::Rfc3339Seconds, C::Rfc3339Millis,
                 C::Rfc3339Micros, C::Date, C::Alias, C::Lower, C::NumberText, C::IntegerText, C::Text,
-                C::FileExtension, C::ClockHour, C::ClockMinute, C::AtMost(10), slug()] {
+                C::FileExtension, C::ClockHour, C::ClockMinute, C::HoursOffset, C::AtMost(10), slug()] {
                 if let Ok(out) = coded(codec, decode, as_text, &token) {
                     prop_assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok(), "{codec:?} {token} {out}");
                 }
