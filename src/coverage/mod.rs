@@ -209,7 +209,7 @@ fn spoken(
         fields.parameter(index, &place, spoken, parameter.dropped.as_ref());
     }
     let files = route.files.iter().flat_map(|files| &files.parts);
-    let asked = Keys::read(&guide(route)).or(files.map(|name| Keys::whole(&bare(name))));
+    let asked = Keys::read(&guide(route, &[])).or(files.map(|name| Keys::whole(&bare(name))));
     for (_, schema) in &operation.body {
         fields.value(index, Way::Asked, &operation.name, *schema, &asked);
     }

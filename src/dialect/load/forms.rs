@@ -8,8 +8,9 @@ use crate::dialect::route::{ReplyBody, Route};
 use crate::json::shape::{NodeId, Shape};
 use crate::mapping::plan::{Convert, Emit, Program, Ref, Test, Types, ValueOp};
 
-/// What all programs of a route read of the body that was sent.
-pub(crate) fn guide(route: &Route) -> Guide {
+/// What all programs of a route read of the body that was sent; `around` are names that it may stand
+/// under as a whole.
+pub(crate) fn guide(route: &Route, around: &[Box<str>]) -> Guide {
     let calls = route.calls.iter();
     let calls = calls.flat_map(|c| c.when.iter().chain([&c.params]).chain(&c.body));
     let replies = route.replies.iter().flat_map(|reply| {
@@ -25,6 +26,10 @@ pub(crate) fn guide(route: &Route) -> Guide {
         if let Some(read) = of(program) {
             guide.merge(read);
         }
+    }
+    let whole = guide.clone();
+    for name in around.iter().filter(|name| whole.member(name).is_none()) {
+        guide.members.push((name.clone(), whole.clone()));
     }
     guide
 }

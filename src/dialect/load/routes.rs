@@ -83,9 +83,9 @@ pub(super) fn read(
                 if let Some(node) = written.errors {
                     route.envelopes = errors::of_route(node, &route, cx);
                 }
-                let guide = head.forms.then(|| forms::guide(&route));
+                let guide = head.forms.then(|| forms::guide(&route, &head.quirks.nested_under));
                 if route.files.is_some() {
-                    let guide = forms::guide(&route);
+                    let guide = forms::guide(&route, &head.quirks.nested_under);
                     route.files.iter_mut().for_each(|files| files.guide = guide.clone());
                 }
                 if let Some(body) = &mut route.body {
