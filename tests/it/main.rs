@@ -30,6 +30,7 @@ mod faulty; // the proxy that fails on purpose does what it says
 mod forwarding; // whom a proxy speaks for, and which headers cross
 mod framing; // requests that can be read in two ways
 mod generated; // pages that the program writes: are they as it would write them now?
+mod gotchas; // what docs/gotchas.md names is there
 mod history; // what readers and writers may see while faults come and go
 mod interpreters; // the fast and the slow interpreter, over every shipped program
 mod laws; // what must hold of every record whatever the values are, and faults that are found

@@ -173,6 +173,25 @@ fn files_of_one_kind_are_one_before_they_are_laid_over_others() {
 }
 
 #[test]
+fn what_several_files_remove_is_removed() {
+    let routes = format!(
+        "{}  things.team:\n{}",
+        ROUTES,
+        ROUTES.split_once("things.name:\n").unwrap().1.replace("/name", "/team")
+    );
+    let (_, catalog, found) = load(&[
+        ("base/routes.yaml", &routes),
+        ("child/dialect.yaml", CHILD),
+        ("child/routes/a.yaml", "routes: { remove: [ things.get ] }"),
+        ("child/routes/b.yaml", "routes: { remove: [ things.name ] }"),
+    ]);
+    assert_eq!(found, [] as [&str; 0]);
+    let catalog = catalog.unwrap();
+    let routes = &catalog.named("child").unwrap().routes;
+    assert_eq!(routes.iter().map(|route| &*route.name).collect::<Vec<_>>(), ["things.team"]);
+}
+
+#[test]
 fn the_merged_documents_are_shown_with_the_file_of_each_line() {
     let embedded = Files::embedded();
     let contract = embedded.read(CONTRACT).unwrap();
