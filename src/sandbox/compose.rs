@@ -14,6 +14,7 @@ use crate::sandbox::messages::append;
 use crate::sandbox::once::once;
 use crate::sandbox::reports::events;
 use crate::sandbox::store::{self, Row, Table};
+use crate::sandbox::templates;
 
 /// Most characters of a text.
 const LONGEST: usize = 150_000;
@@ -48,12 +49,14 @@ pub(super) fn add(
     body: &Map<String, Value>,
 ) -> Result<Row, Fault> {
     let draft = Draft::read(desk, conversation, body)?;
+    let body = &*templates::filled(desk, conversation, body)?;
     changes::wake(conversation, &desk.now);
-    may_write(desk, conversation, &draft)?;
+    may_write(desk, conversation, &draft, body)?;
     let (message, files) = draft.message(desk, conversation, body)?;
     let mut message = append(desk.db, conversation, message, &desk.now)?;
     attach(desk, &message, &files)?;
     csat::asked(desk, conversation, &mut message)?;
+    templates::move_window(desk, conversation, &draft.kind, body)?;
     let entries = follow_up(desk, conversation, &draft)?;
     changes::record(desk, &draft.who, conversation, entries)?;
     conversation.set("updated_at", desk.now.as_str());
@@ -181,8 +184,14 @@ fn writer(
 }
 
 /// Refuses what the channel does not take now.
-fn may_write(desk: &Desk<'_>, conversation: &Row, draft: &Draft) -> Result<(), Fault> {
-    if draft.kind == "outgoing" && draft.visibility == "public" {
+fn may_write(
+    desk: &Desk<'_>,
+    conversation: &Row,
+    draft: &Draft,
+    body: &Map<String, Value>,
+) -> Result<(), Fault> {
+    let written = draft.kind == "outgoing" && draft.visibility == "public";
+    if written && templates::used(body).next().is_none() {
         let window = desk.reply_window(conversation);
         if window.get("can_reply") == Some(&Value::Bool(false)) {
             let detail = "The contact has not written for too long; only a template can be sent";

@@ -125,7 +125,7 @@ pub(super) fn create(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault>
     })
 }
 
-fn new(desk: &Desk<'_>, body: &Map<String, Value>) -> Result<Row, Fault> {
+pub(super) fn new(desk: &Desk<'_>, body: &Map<String, Value>) -> Result<Row, Fault> {
     let start = json!({
         "blocked": false,
         "labels": [],

@@ -17,28 +17,35 @@ mod fault;
 mod files;
 mod follow;
 mod identities;
+mod identity;
 mod ids;
 mod known;
 mod labels;
 mod lists;
 mod members;
 mod messages;
+mod metrics;
 mod moving;
 mod once;
 mod opening;
 mod parts;
+mod placeholders;
 mod plain;
 mod presence;
 mod profile;
 mod proof;
 mod query;
 mod reports;
+mod resending;
 mod revising;
 mod secrets;
+mod scoped;
+mod searching;
 mod seed;
 mod shape;
 mod show;
 mod store;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod threads;
@@ -213,17 +220,31 @@ const OPERATIONS: &[(&str, Serve)] = &[
     ("reports.conversations", Serve::Read(reports::conversations)),
     ("reports.agents", Serve::Read(reports::agents)),
     ("attachments.upload", Serve::Write(uploads::upload)),
+    ("identities.update", Serve::Write(identity::update)),
+    ("conversations.restart", Serve::Write(templates::restart)),
+    ("conversations.parse_text", Serve::Read(placeholders::parse)),
+    ("messages.search", Serve::Read(searching::search)),
+    ("messages.resend", Serve::Write(resending::resend)),
+    ("messages.errors.list", Serve::Read(resending::errors)),
+    ("messages.errors.get", Serve::Read(resending::error)),
+    ("channel_templates.create", Serve::Write(templates::create)),
+    ("channel_usage.get", Serve::Read(templates::usage)),
+    ("metrics.get", Serve::Read(metrics::month)),
 ];
 
 /// Every operation the sandbox serves: those, and those of plain resources that the contract has.
 fn served(contract: &Contract) -> impl Iterator<Item = (Cow<'static, str>, Serve)> + '_ {
     let own = OPERATIONS.iter().map(|(name, serve)| (Cow::Borrowed(*name), *serve));
     let plain = contract.stored().iter().flat_map(|stored| {
-        plain::VERBS
+        let verbs = if stored.scope.is_some() { &scoped::VERBS[..] } else { &plain::VERBS[..] };
+        verbs
             .iter()
             .map(|(verb, serve)| (Cow::Owned(format!("{}.{verb}", stored.operations)), *serve))
     });
-    own.chain(plain.filter(|(name, _)| contract.operation(name).is_some()))
+    let programs = |name: &str| OPERATIONS.iter().any(|(own, _)| *own == name);
+    let plain =
+        plain.filter(move |(name, _)| contract.operation(name).is_some() && !programs(name));
+    own.chain(plain)
 }
 
 /// A handle of the running sandbox. The last one dropped ends it, after what waits is answered.

@@ -12,7 +12,7 @@ use crate::sandbox::desk::Desk;
 use crate::sandbox::fault::{Fault, invalid};
 use crate::sandbox::once::once;
 use crate::sandbox::store::{self, Row, Table};
-use crate::sandbox::{identities, ids};
+use crate::sandbox::{contacts, identities, ids, templates};
 
 /// What says with whom and in which inbox.
 const WITH: [&str; 4] = ["inbox_id", "contact_id", "contact_identity_id", "source_id"];
@@ -49,6 +49,9 @@ fn identity(desk: &Desk<'_>, body: &Map<String, Value>) -> Result<Row, Fault> {
     let null = Value::Null;
     let given = |name: &str| body.get(name).unwrap_or(&null);
     let inbox = referred(desk, Table::Inbox, given("inbox_id"), "/inbox_id")?;
+    if let Value::Object(called) = given("contact") {
+        return by_address(desk, body, inbox.as_ref(), called);
+    }
     let contact = referred(desk, Table::Contact, given("contact_id"), "/contact_id")?;
     let named = given("contact_identity_id");
     let named = referred(desk, Table::Identity, named, "/contact_identity_id")?;
@@ -108,6 +111,38 @@ fn identity(desk: &Desk<'_>, body: &Map<String, Value>) -> Result<Row, Fault> {
         return Err(invalid("/source_id", "invalid", "the identity is another one's"));
     }
     Ok(identity)
+}
+
+/// The identity of whom an address calls in an inbox: who is not known there gets one, and who is not
+/// known at all is a new contact.
+fn by_address(
+    desk: &Desk<'_>,
+    body: &Map<String, Value>,
+    inbox: Option<&Row>,
+    called: &Map<String, Value>,
+) -> Result<Row, Fault> {
+    let other = ["contact_id", "contact_identity_id", "source_id"];
+    if let Some(name) = other.iter().find(|name| body.contains_key(**name)) {
+        return Err(invalid(format!("/{name}"), "invalid", "goes without `contact`"));
+    }
+    let oldest = match inbox {
+        Some(_) => None,
+        None => templates::inbox(desk)?,
+    };
+    let inbox = inbox.or(oldest.as_ref());
+    let inbox = inbox.ok_or_else(|| invalid("/inbox_id", "required", "in which inbox?"))?;
+    let phone = called.get("phone_number").and_then(Value::as_str).unwrap_or_default();
+    let here = "inbox_id = ?1 AND source_id = ?2";
+    let known = params![inbox.id, phone.trim_start_matches('+')];
+    if let Some(known) = store::one(desk.db, Table::Identity, here, known)? {
+        return Ok(known);
+    }
+    let anywhere = "document ->> '$.phone_number' = ?1 ORDER BY number";
+    let contact = match store::one(desk.db, Table::Contact, anywhere, [phone])? {
+        Some(contact) => contact,
+        None => contacts::new(desk, called)?,
+    };
+    give_identity(desk, &contact, inbox, None)
 }
 
 /// The identity with a source id, whatever its inbox, if no other inbox knows somebody by it.
@@ -203,7 +238,7 @@ fn open(desk: &Desk<'_>, identity: &Row, body: &Map<String, Value>) -> Result<Ro
     let mut row = store::insert(desk.db, Table::Conversation, document)?;
     // The rest is as if it were changed at once, but nothing of it is worth telling.
     let mut rest = body.clone();
-    rest.retain(|name, _| !WITH.contains(&name.as_str()) && name != "message");
+    rest.retain(|name, _| !WITH.contains(&name.as_str()) && name != "message" && name != "contact");
     if !rest.contains_key("status") && !rest.contains_key("snooze") {
         let status = match (blocked, bot.is_some()) {
             (true, _) => "resolved",

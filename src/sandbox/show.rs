@@ -53,8 +53,20 @@ impl Desk<'_> {
     fn number_names(&self, stored: &Stored, object: &mut Map<String, Value>) -> Result<(), Fault> {
         for property in self.contract().properties(stored.schema) {
             let Some(Names { kind, by: None }) = &property.names else { continue };
-            let Some(stem) = property.name.strip_suffix("_id") else { continue };
             let Some(other) = Table::of(kind) else { continue };
+            if let Some(stem) = property.name.strip_suffix("_ids") {
+                let numbers = format!("{stem}_numbers");
+                if self.contract().property(stored.schema, &numbers).is_some() {
+                    let ids = object.get(&*property.name).and_then(Value::as_array);
+                    let ids: Vec<&str> =
+                        ids.into_iter().flatten().filter_map(Value::as_str).collect();
+                    let list: Vec<Value> =
+                        ids.iter().map(|id| self.number(other, id)).collect::<Result<_, _>>()?;
+                    object.insert(numbers, list.into());
+                }
+                continue;
+            }
+            let Some(stem) = property.name.strip_suffix("_id") else { continue };
             let id = object.get(&*property.name).and_then(Value::as_str).map(str::to_owned);
             let number = match &id {
                 Some(id) => self.number(other, id)?,
@@ -111,6 +123,16 @@ impl Desk<'_> {
         }
         if includes.contains(&"identity_inbox") {
             object.insert("inbox".into(), self.embedded(row, "inbox_id", Table::Inbox)?);
+        }
+        if includes.contains(&"agents") {
+            let ids = row.document.get("agent_ids").and_then(Value::as_array);
+            let mut agents = Vec::new();
+            for id in ids.into_iter().flatten().filter_map(Value::as_str) {
+                if let Some(agent) = store::one(self.db, Table::Agent, "id = ?1", [id])? {
+                    agents.push(self.shown(Table::Agent, &agent, &[])?);
+                }
+            }
+            object.insert("agents".into(), json!(agents));
         }
         Ok(())
     }

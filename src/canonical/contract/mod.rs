@@ -59,6 +59,8 @@ pub struct Stored {
     /// The member that names what it is part of. Where the path of its creation has a parameter of
     /// that name, that one says it.
     pub parent: Option<Box<str>>,
+    /// The member by whose words there is one each. What it holds stands under that word.
+    pub scope: Option<Box<str>>,
 }
 
 /// `x-counts` of a member: how many parts of a kind a resource has.

@@ -40,6 +40,8 @@ impl<'n> Reader<'n, '_> {
         let by_name = fields.text("named");
         let parent_at = fields.get("parent").map(|n| n.span);
         let parent = fields.text("parent");
+        let scope_at = fields.get("scope").map(|n| n.span);
+        let scope = fields.text("scope");
         let members_at = fields.get("members").map(|n| n.span);
         let members = fields.text("members");
         fields.finish();
@@ -67,6 +69,9 @@ impl<'n> Reader<'n, '_> {
                 named.push((member.into(), at));
             }
         }
+        if let (Some(scope), Some(at)) = (scope, scope_at) {
+            named.push((scope.into(), at));
+        }
         let members = match members.map(|text| text.split_once('.')) {
             Some(Some((kind, member))) => {
                 Some(Names { kind: kind.into(), by: Some(member.into()) })
@@ -92,6 +97,7 @@ impl<'n> Reader<'n, '_> {
             members,
             named: by_name.map(Into::into),
             parent: parent.map(Into::into),
+            scope: scope.map(Into::into),
         };
         Some(Written { stored, kind: kind_at, members: named, of: members_at, part: parent_at })
     }

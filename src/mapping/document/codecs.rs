@@ -132,6 +132,26 @@ pub const CODECS: &[CodecWord] = &[
         Given::Theirs("31"),
     ),
     one_way(
+        "decode",
+        word(
+            "phone",
+            (Codec::Phone, Types::STRING, Types::STRING.or(Types::INTEGER)),
+            "E.164 ← a phone number with its country, as text or a whole number",
+            "the type it was given",
+            Given::Theirs("4917139200021"),
+        ),
+    ),
+    one_way(
+        "decode",
+        word(
+            "phone_digits",
+            (Codec::PhoneDigits, Types::STRING, Types::STRING.or(Types::INTEGER)),
+            "the digits ← a phone number with its country, as text or a whole number",
+            "the plus",
+            Given::Theirs(r#""+4917139200021""#),
+        ),
+    ),
+    one_way(
         "encode",
         word(
             "file_extension",
@@ -214,6 +234,11 @@ pub(crate) fn codec_types(codec: Codec) -> (Types, Types) {
 /// Its name in the language.
 pub(crate) fn codec_name(codec: Codec) -> &'static str {
     word_of(codec).name
+}
+
+/// Whether a codec goes from their side to the canonical one only.
+pub(crate) fn only_reads(codec: Codec) -> bool {
+    word_of(codec).only == Some("decode")
 }
 
 /// Whether a codec reads and writes times.

@@ -27,8 +27,9 @@ impl<'l> Lower<'l, '_> {
         let (mut when_null, mut when_absent) = self.encode_gaps(&rule.presence, env.record, c);
         let mut accept = c.ty.types(self.contract());
         let convert = if let Some((codec, span)) = value.codec {
-            if codec == Codec::AliasBelow {
-                let message = "`alias_below` reads what a client sends, and this is written";
+            if codecs::only_reads(codec) {
+                let name = codecs::codec_name(codec);
+                let message = format!("`{name}` reads what a client sends, and this is written");
                 self.error(Diagnostic::error(Code::UnknownOperator, span, message));
             }
             self.codec_fits(codec, &c.ty, span);

@@ -137,6 +137,10 @@ pub enum Codec {
     IntegerText,
     /// Copied when encoded; decode turns an integer or text into text.
     Text,
+    /// Decode only: a phone number, as E.164.
+    Phone,
+    /// Decode only: a phone number, its digits alone.
+    PhoneDigits,
     /// Extension of a file name, lower-case, without the dot; null when there is none. Encode only.
     FileExtension,
     /// Hour of a time of day (`09:30` → 9). Encode only.

@@ -13,6 +13,7 @@ mod moment;
 mod named;
 mod number;
 mod offset;
+mod phone;
 mod timestamp;
 mod unix;
 mod within;
@@ -71,6 +72,9 @@ pub(crate) fn convert(
         (Codec::Text, true) => number::decode_text(token, out),
         (Codec::HoursOffset, false) => offset::encode(token, as_text, out),
         (Codec::HoursOffset, true) => offset::decode(token, out),
+        (Codec::Phone, true) => phone::decode(token, out),
+        (Codec::PhoneDigits, true) => phone::decode_digits(token, out),
+        (Codec::Phone | Codec::PhoneDigits, false) => Err("cannot be read"),
         (Codec::FileExtension, false) => file::encode(token, out),
         (Codec::ClockHour, false) => clock::hour(token, out),
         (Codec::ClockMinute, false) => clock::minute(token, out),

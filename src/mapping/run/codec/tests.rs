@@ -53,6 +53,17 @@ fn each_codec_writes_both_ways() {
 fn words_and_numbers() {
     use Codec as C;
     for (codec, decode, token, written) in [
+        (C::Phone, true, "4917139200021", Some("\"+4917139200021\"")),
+        (C::Phone, true, "\"+4917139200021\"", Some("\"+4917139200021\"")),
+        (C::Phone, true, "\"004917139200021\"", None),
+        (C::Phone, true, "\"+49 171\"", None),
+        (C::Phone, true, "12345", None),
+        (C::Phone, true, "1234567890123456", None),
+        (C::Phone, true, "-4917139200021", None),
+        (C::Phone, true, "true", None),
+        (C::PhoneDigits, true, "\"+4917139200021\"", Some("\"4917139200021\"")),
+        (C::PhoneDigits, true, "4917139200021", Some("\"4917139200021\"")),
+        (C::PhoneDigits, true, "\"+\"", None),
         (C::Date, false, "\"2024-02-29\"", Some("\"2024-02-29\"")),
         (C::Date, true, "\"2024-02-29T23:00:00+01:00\"", Some("\"2024-02-29\"")),
         (C::Date, true, "\"2024-02-29x\"", None),
