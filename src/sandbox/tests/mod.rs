@@ -13,6 +13,7 @@ mod reading;
 mod records;
 mod reports;
 mod revising;
+mod third;
 mod uniting;
 mod writing;
 

@@ -26,6 +26,7 @@ fn bodies() -> BTreeMap<&'static str, Value> {
         ("portals", json!({"name": "Second", "slug": "second"})),
         ("categories", json!({"name": "Payment", "slug": "payment"})),
         ("articles", json!({"title": "How do I pay?", "meta": {"tags": ["pay"]}})),
+        ("channel_templates", json!({"name": "go_on_now", "components": [{"type": "BODY"}]})),
         ("integrations.hooks", json!({"app_id": "x:key:webhook", "settings": {"url": "x"}})),
     ])
 }
