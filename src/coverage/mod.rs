@@ -231,7 +231,7 @@ fn spoken(
 
 fn written(reply: &Reply) -> Keys {
     match &reply.body {
-        ReplyBody::Empty => Keys::default(),
+        ReplyBody::Empty | ReplyBody::Problem(_) => Keys::default(),
         ReplyBody::Constant(bytes, _) => constant(bytes),
         ReplyBody::Program(program) => Keys::written(&program.emit),
         ReplyBody::Page(..) | ReplyBody::Verbatim => Keys::any(),

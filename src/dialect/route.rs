@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::envelope::Envelopes;
 use super::form::Guide;
 use super::page::Page;
-use crate::canonical::OperationId;
+use crate::canonical::{OperationId, Problem};
 use crate::mapping::plan::Program;
 use crate::syntax::Span;
 
@@ -268,4 +268,6 @@ pub enum ReplyBody {
     Page(Box<Program>, Arc<Page>),
     /// The only call's answer as it is, whatever its media type.
     Verbatim,
+    /// No answer: this is wrong, in the dialect's words for it.
+    Problem(Box<Problem>),
 }

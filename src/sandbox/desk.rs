@@ -118,6 +118,11 @@ impl<'d> Desk<'d> {
         self.who.identity.is_some()
     }
 
+    /// Whether an inbox, and what is in it, is open to the one who asks.
+    pub(super) fn sees_inbox(&self, id: &str) -> bool {
+        self.who.inboxes.as_ref().is_none_or(|inboxes| inboxes.iter().any(|one| one == id))
+    }
+
     /// The message of a conversation that a path names, if it is open to the one who asks.
     pub(super) fn message_of(&self, call: &Call<'_>, conversation: &Row) -> Result<Row, Fault> {
         let reference = call.text("message_id").unwrap_or_default();
@@ -138,11 +143,8 @@ impl<'d> Desk<'d> {
 
     /// Whether a conversation is open to the one who asks.
     pub(super) fn is_open_conversation(&self, row: &Row) -> bool {
-        let mine = |inboxes: &Vec<String>, row: &Row| {
-            inboxes.iter().any(|id| row.text("inbox_id") == Some(id))
-        };
         match &self.who.identity {
-            None => self.who.inboxes.as_ref().is_none_or(|inboxes| mine(inboxes, row)),
+            None => self.sees_inbox(row.text("inbox_id").unwrap_or_default()),
             Some(identity) if row.text("contact_identity_id") == Some(&identity.id) => true,
             // A proved identity opens every conversation of its person.
             Some(identity) => {
@@ -346,9 +348,11 @@ fn who(db: &Connection, actor: &Actor) -> Result<Who, Fault> {
     let row = store::find(db, table, reference)?.ok_or_else(unknown)?;
     if table != Table::Identity {
         let name = row.text("name").unwrap_or_default().to_owned();
-        let inboxes = row.document.get("inbox_ids").and_then(Value::as_array);
-        let inboxes =
-            inboxes.map(|all| all.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+        // Every agent works in some inboxes; only a limited one sees no others.
+        let inboxes = (row.text("role") == Some("limited")).then(|| {
+            let all = row.document.get("inbox_ids").and_then(Value::as_array);
+            all.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+        });
         let (id, number) = (Some(row.id), Some(row.number));
         return Ok(Who { kind, id, number, name, identity: None, inboxes });
     }

@@ -5,14 +5,14 @@ use uuid::Uuid;
 
 use crate::canonical::{FieldProblem, Payload, Problem, ProblemCode};
 use crate::sandbox::call::{ACCOUNT, Call};
-use crate::sandbox::changes::referred;
+use crate::sandbox::changes::{merge, referred};
 use crate::sandbox::desk::Desk;
 use crate::sandbox::fault::{Fault, invalid, not_found};
 use crate::sandbox::ids;
 use crate::sandbox::once::once;
 use crate::sandbox::query::{Fields, Order, given, page};
 use crate::sandbox::store::{self, Row, Table};
-use crate::sandbox::{contacts, plain};
+use crate::sandbox::{contacts, inboxes, plain};
 
 /// Which account and inbox a public identifier stands for.
 pub(super) fn resolve_inbox(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
@@ -53,8 +53,13 @@ pub(super) fn list(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
     let all = "contact_id = ?1 ORDER BY number";
     let mut found = store::all(desk.db, Table::Identity, all, [&contact.id])?;
     found.retain(|identity| desk.is_open(identity));
-    let data = shown(desk, call, &found)?;
-    desk.answer(call, json!({"data": data}))
+    let mut answer = json!({"data": shown(desk, call, &found)?});
+    if call.text("reachable") == Some("true") {
+        let with_inbox = call.all("include").contains(&"identity_inbox");
+        let reachable = inboxes::reachable(desk, &contact, &found, with_inbox)?;
+        merge(&mut answer, &json!({"reachable": reachable}));
+    }
+    desk.answer(call, answer)
 }
 
 /// One identity.
@@ -92,6 +97,7 @@ pub(super) struct Wanted {
     pub(super) inbox: Row,
     source_id: Option<String>,
     display_name: Value,
+    verified: bool,
     /// Where the body asks for it.
     pointer: String,
 }
@@ -109,7 +115,15 @@ impl Wanted {
             .ok_or_else(|| invalid(at, "required", "must be there"))?;
         let source_id = body.get("source_id").and_then(Value::as_str).map(str::to_owned);
         let display_name = body.get("display_name").cloned().unwrap_or(Value::Null);
-        Ok(Self { inbox, source_id, display_name, pointer: format!("{pointer}/source_id") })
+        let verified = body.get("verified").and_then(Value::as_bool).unwrap_or(false);
+        let pointer = format!("{pointer}/source_id");
+        Ok(Self { inbox, source_id, display_name, verified, pointer })
+    }
+
+    /// One in an inbox, of which nothing is said.
+    pub(super) fn any(inbox: Row) -> Self {
+        let (source_id, display_name) = (None, Value::Null);
+        Self { inbox, source_id, display_name, verified: false, pointer: String::new() }
     }
 
     /// The identity that the inbox has under the wanted `source_id`.
@@ -121,7 +135,12 @@ impl Wanted {
 
     /// How the channel calls a contact: by its address there, where channels of this type have
     /// addresses. Nobody can guess any other.
-    fn source_id(&self, desk: &Desk<'_>, contact: &Row, channel: &str) -> Result<String, Fault> {
+    pub(super) fn source_id(
+        &self,
+        desk: &Desk<'_>,
+        contact: &Row,
+        channel: &str,
+    ) -> Result<String, Fault> {
         if let Some(source_id) = &self.source_id {
             return Ok(source_id.clone());
         }
@@ -143,8 +162,7 @@ impl Wanted {
 
 /// Gives a contact an identity, or finds that it has it.
 pub(super) fn give(desk: &Desk<'_>, contact: &Row, wanted: &Wanted) -> Result<Row, Fault> {
-    let channel = wanted.inbox.document.get("channels").and_then(|all| all.pointer("/0/type"));
-    let channel = channel.and_then(Value::as_str).unwrap_or("other");
+    let channel = plain::channel_of(&wanted.inbox);
     let source_id = wanted.source_id(desk, contact, channel)?;
     let condition = "inbox_id = ?1 AND source_id = ?2";
     let known = store::one(desk.db, Table::Identity, condition, [&wanted.inbox.id, &source_id])?;
@@ -174,7 +192,7 @@ pub(super) fn give(desk: &Desk<'_>, contact: &Row, wanted: &Wanted) -> Result<Ro
         ("channel_type", json!(channel)),
         ("source_id", json!(source_id)),
         ("display_name", name),
-        ("verified", json!(false)),
+        ("verified", json!(wanted.verified)),
         ("created_at", json!(desk.now)),
         ("updated_at", json!(desk.now)),
     ];

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::canonical::contract::Names;
 use crate::canonical::{Payload, ProblemCode};
 use crate::sandbox::call::Call;
+use crate::sandbox::contacts::for_the_business;
 use crate::sandbox::desk::Desk;
 use crate::sandbox::fault::Fault;
 use crate::sandbox::once::once;
@@ -20,6 +21,7 @@ struct Members<'d> {
 
 impl<'d> Members<'d> {
     fn of(desk: &Desk<'d>, call: &Call<'_>) -> Result<Self, Fault> {
+        for_the_business(desk)?;
         let plain = Plain::of(desk, call)?;
         let Some(Names { kind, by: Some(list) }) = &plain.stored.members else {
             return Err(ProblemCode::NotSupportedByUpstream.into());

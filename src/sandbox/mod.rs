@@ -19,6 +19,7 @@ mod follow;
 mod identities;
 mod identity;
 mod ids;
+mod inboxes;
 mod known;
 mod labels;
 mod lists;
@@ -230,6 +231,9 @@ const OPERATIONS: &[(&str, Serve)] = &[
     ("channel_templates.create", Serve::Write(templates::create)),
     ("channel_usage.get", Serve::Read(templates::usage)),
     ("metrics.get", Serve::Read(metrics::month)),
+    ("inboxes.create", Serve::Write(inboxes::create)),
+    ("inboxes.update", Serve::Write(inboxes::update)),
+    ("inboxes.delete", Serve::Write(inboxes::delete)),
 ];
 
 /// Every operation the sandbox serves: those, and those of plain resources that the contract has.

@@ -71,10 +71,9 @@ impl<'d> Plain<'d> {
     /// The one that the path names, if it is open to the one who asks.
     pub(super) fn named(&self, desk: &Desk<'_>, call: &Call<'_>) -> Result<Row, Fault> {
         let row = named(desk, call, self.table)?;
-        let foreign = match (&desk.who.identity, &desk.who.inboxes) {
-            (Some(identity), _) => identity.text("inbox_id") != Some(&row.id),
-            (None, Some(inboxes)) => self.table == Table::Inbox && !inboxes.contains(&row.id),
-            (None, None) => false,
+        let foreign = match &desk.who.identity {
+            Some(identity) => identity.text("inbox_id") != Some(&row.id),
+            None => self.table == Table::Inbox && !desk.sees_inbox(&row.id),
         };
         let owned = match (&self.stored.owner, self.asker(desk)) {
             (Some(owner), Some(asker)) => row.text(owner) == Some(asker),
@@ -230,8 +229,16 @@ fn get(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
 
 /// A new one: what the contract says of a new one, then what the body says.
 fn create(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
+    make(desk, call, |_| call.body())
+}
+
+/// A new one of which `write` writes a part and says the rest.
+pub(super) fn make(
+    desk: &Desk<'_>,
+    call: &Call<'_>,
+    write: impl FnOnce(&mut Row) -> Result<Map<String, Value>, Fault>,
+) -> Result<Payload, Fault> {
     let plain = Plain::of(desk, call)?;
-    let body = call.body()?;
     once(desk, call, || {
         let mut row = Row { id: String::new(), number: 0, revision: 0, document: Map::new() };
         for property in desk.contract().properties(plain.stored.schema) {
@@ -247,6 +254,7 @@ fn create(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
         if let Some((member, parent)) = plain.parent(desk, call)? {
             row.set(member, parent.id);
         }
+        let body = write(&mut row)?;
         plain.write(desk, &mut row, &body)?;
         let row = store::insert(desk.db, plain.table, row.document)?;
         let mut object = desk.shown(plain.table, &row, &call.all("include"))?;
@@ -257,12 +265,21 @@ fn create(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
 
 /// What a merge patch names becomes otherwise; whatever names it by a name follows.
 fn update(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
+    change(desk, call, |_| call.body())
+}
+
+/// A change of which `write` writes a part and says the rest.
+pub(super) fn change(
+    desk: &Desk<'_>,
+    call: &Call<'_>,
+    write: impl FnOnce(&mut Row) -> Result<Map<String, Value>, Fault>,
+) -> Result<Payload, Fault> {
     let plain = Plain::of(desk, call)?;
-    let patch = call.body()?;
     once(desk, call, || {
         let mut row = plain.named(desk, call)?;
         call.check_revision(&row)?;
         let before = row.clone();
+        let patch = write(&mut row)?;
         plain.write(desk, &mut row, &patch)?;
         if row.document != before.document {
             row.set("updated_at", desk.now.as_str());
@@ -274,7 +291,7 @@ fn update(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
 }
 
 /// One less; whatever names it does so no more.
-fn delete(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
+pub(super) fn delete(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
     let plain = Plain::of(desk, call)?;
     let row = plain.named(desk, call)?;
     call.check_revision(&row)?;
@@ -302,4 +319,10 @@ pub(super) fn found(desk: &Desk<'_>, table: Table, reference: &str) -> Result<Op
         return store::one(desk.db, table, &format!("document ->> '$.{name}' = ?1"), [value]);
     }
     store::find(desk.db, table, reference)
+}
+
+/// The type of the main channel of an inbox.
+pub(super) fn channel_of(inbox: &Row) -> &str {
+    let channel = inbox.document.get("channels").and_then(|all| all.pointer("/0/type"));
+    channel.and_then(Value::as_str).unwrap_or("other")
 }

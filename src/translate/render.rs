@@ -37,13 +37,21 @@ static INPUTS: LazyLock<foldhash::quality::RandomState> = LazyLock::new(Default:
 /// 500 where none does; what was wrong with the backend's answers.
 pub fn choose<'r>(job: Job<'_>, route: &'r Route, results: &Results) -> Result<&'r Reply, Error> {
     for reply in &route.replies {
-        let Some(when) = &reply.when else { return Ok(reply) };
+        let Some(when) = &reply.when else { return answers(reply) };
         let holds = translate(when, &documents(job, results), job.record, |out| out == b"true");
         if holds.map_err(|faults| problems::unreadable(&faults))? {
-            return Ok(reply);
+            return answers(reply);
         }
     }
     Err(Error::from(ProblemCode::Internal).within("no reply's condition holds"))
+}
+
+/// A reply, unless it says that something is wrong.
+fn answers(reply: &Reply) -> Result<&Reply, Error> {
+    match &reply.body {
+        ReplyBody::Problem(problem) => Err((**problem).clone().into()),
+        _ => Ok(reply),
+    }
 }
 
 /// The body of a reply, from the entry's renderings where it may be kept there. `revision` makes
@@ -67,6 +75,7 @@ pub fn body(
     };
     let (program, page) = match &reply.body {
         ReplyBody::Empty => return Ok(Rendered::plain(Bytes::new(), JSON.into())),
+        ReplyBody::Problem(problem) => return Err((**problem).clone().into()),
         ReplyBody::Constant(bytes, media) => {
             return Ok(Rendered::plain(Bytes::copy_from_slice(bytes), (*media).into()));
         }

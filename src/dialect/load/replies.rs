@@ -1,15 +1,16 @@
 //! What a client gets: `reply` of a route.
 
-use crate::canonical::Sight;
+use crate::canonical::{Problem, ProblemCode, Sight};
 use crate::mapping::{Compiled, Scope};
-use crate::syntax::{Code, Fields, Node};
+use crate::syntax::{Code, Diagnostic, Fields, Node, closest};
 
 use super::paging::{self, Joined};
 use super::{Context, pages, yaml};
 use crate::dialect::route::{Reply, ReplyBody};
 
 /// Keys of a reply that are not the mapping's.
-const OWN: [&str; 8] = ["when", "status", "headers", "empty", "json", "text", "page", "html"];
+const OWN: [&str; 10] =
+    ["when", "status", "headers", "empty", "json", "text", "page", "html", "problem", "detail"];
 
 /// A reply and the programs it was made with.
 pub(super) struct Written {
@@ -82,6 +83,7 @@ fn one(
     let text = fields.text("text");
     let page = fields.get("page");
     let html = fields.get("html");
+    let said = (fields.get("problem"), fields.text("detail"));
     let mut written = Vec::new();
     for entry in headers {
         match entry.value.as_text() {
@@ -96,9 +98,15 @@ fn one(
         let span = status_node.map_or(node.span, |n| n.span);
         cx.error(Code::WrongType, span, "the status of a reply is 200 to 399");
     }
+    let problem = said.0.and_then(|word| problem(word, said.1, cx));
     let mapped = spec.as_map().is_some_and(|m| !m.is_empty());
     let mut facts = None;
     let body = match (empty, json, text, mapped) {
+        (false, None, None, false) if problem.is_some() => ReplyBody::Problem(Box::new(problem?)),
+        _ if problem.is_some() => {
+            cx.error(Code::UnknownOperator, node.span, "a `problem` is a reply without a body");
+            return None;
+        }
         (true, None, None, false) => ReplyBody::Empty,
         (false, Some(json), None, false) => {
             let bytes = json.to_json().to_string().into_bytes();
@@ -123,7 +131,8 @@ fn one(
             }
         }
         (false, None, None, false) => {
-            let message = "a reply has a table, `record`, `each`, `empty`, `json` or `text`";
+            let message =
+                "a reply has a table, `record`, `each`, `empty`, `json`, `text` or `problem`";
             cx.error(Code::MissingKey, node.span, message);
             return None;
         }
@@ -146,6 +155,23 @@ fn one(
         keepable: false,
     };
     Some(Written { reply, body: facts, when: when_facts })
+}
+
+/// What is wrong, where a reply says that something is.
+fn problem(word: &Node, detail: Option<&str>, cx: &mut Context<'_>) -> Option<Problem> {
+    let Some(code) = word.as_text().and_then(ProblemCode::from_word) else {
+        let message = format!("`{}` is no problem code", word.as_text().unwrap_or_default());
+        let near =
+            closest(word.as_text().unwrap_or_default(), ProblemCode::ALL.iter().map(|c| c.word()));
+        let wrong = Diagnostic::error(Code::UnknownWord, word.span, message);
+        cx.diagnostics.push(wrong.suggest(near));
+        return None;
+    };
+    let problem = Problem::new(code);
+    Some(match detail {
+        Some(detail) => problem.detail(detail),
+        None => problem,
+    })
 }
 
 fn is_header(name: &str, value: &str) -> bool {

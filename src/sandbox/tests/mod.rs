@@ -4,6 +4,7 @@ mod beginning;
 mod changing;
 mod csat;
 mod directory;
+mod inboxes;
 mod listing;
 mod opening;
 mod parts;
