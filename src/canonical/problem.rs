@@ -46,6 +46,7 @@ codes! {
     MalformedJson "malformed_json" 400 "The body is not valid JSON",
     ValidationFailed "validation_failed" 422 "The request is not valid",
     Unauthorized "unauthorized" 401 "A valid credential is needed",
+    PaymentRequired "payment_required" 402 "The account does not cover this",
     Forbidden "forbidden" 403 "This credential may not do that",
     NotFound "not_found" 404 "There is no such thing",
     MethodNotAllowed "method_not_allowed" 405 "This address does not take that method",

@@ -80,6 +80,7 @@ fn code(status: StatusCode, known: Option<ProblemCode>) -> ProblemCode {
         400 if known == Some(P::MalformedJson) => P::UpstreamInvalid, // we wrote that body
         400 => P::BadRequest,
         401 | 403 => P::UpstreamUnauthorized,
+        402 => P::PaymentRequired,
         404 => P::NotFound,
         405 | 501 => P::NotSupportedByUpstream,
         408 | 504 => P::UpstreamTimeout,
@@ -103,6 +104,7 @@ fn passes(code: ProblemCode) -> bool {
         code,
         P::BadRequest
             | P::ValidationFailed
+            | P::PaymentRequired
             | P::Forbidden // of the actor; of our own credential a backend says `unauthorized`
             | P::NotFound
             | P::Conflict

@@ -280,6 +280,7 @@ async fn what_is_no_problem_or_does_not_fit_is_told_by_its_status() {
         ),
         ("403 No", "x: y", "", P::UpstreamUnauthorized),
         ("404 No", PROBLEM, r#"{"code":"internal","detail":"stack"}"#, P::NotFound),
+        ("402 No", "x: y", "", P::PaymentRequired),
         ("404 No", "content-type: text/html", "<html>", P::NotFound),
         ("405 No", "x: y", "", P::NotSupportedByUpstream),
         ("409 No", PROBLEM, "[]", P::Conflict),

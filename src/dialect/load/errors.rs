@@ -175,3 +175,6 @@ fn program(spec: &Node, media: &'static str, cx: &mut Context<'_>) -> Option<Env
     let compiled = cx.library.encode(spec, &scope, None, cx.diagnostics)?;
     Some(EnvelopeBody::Program(Box::new(compiled.program), media))
 }
+
+#[cfg(test)]
+mod tests;

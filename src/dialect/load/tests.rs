@@ -69,18 +69,18 @@ fn load_with(head: &str, routes: &str) -> (Sources, Option<Catalog>, Diagnostics
     (sources, catalog, diagnostics)
 }
 
-fn load_routes(routes: &str) -> (Sources, Option<Catalog>, Diagnostics) {
+pub(super) fn load_routes(routes: &str) -> (Sources, Option<Catalog>, Diagnostics) {
     load_with(HEAD, routes)
 }
 
 #[track_caller]
-fn good(routes: &str) -> Catalog {
+pub(super) fn good(routes: &str) -> Catalog {
     let (sources, catalog, diagnostics) = load_routes(routes);
     assert!(!diagnostics.has_errors(), "{}", diagnostics.render(&sources, false));
     catalog.unwrap()
 }
 
-fn route<'c>(catalog: &'c Catalog, name: &str) -> &'c Route {
+pub(super) fn route<'c>(catalog: &'c Catalog, name: &str) -> &'c Route {
     catalog.dialects[0].routes.iter().find(|r| &*r.name == name).unwrap()
 }
 
@@ -93,7 +93,7 @@ fn problem(found: &(Sources, Option<Catalog>, Diagnostics)) -> (Code, String, Op
     (d.code, sources.slice(d.span).to_owned(), d.help.clone())
 }
 
-fn simple(rest: &str) -> String {
+pub(super) fn simple(rest: &str) -> String {
     format!(
         "routes:\n  one:\n    request: GET /a/{{account}}/{{number:int}}\n    call: {{ operation: conversations.get, path: {PATH} }}\n{rest}"
     )
