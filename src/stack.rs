@@ -237,13 +237,20 @@ where
 
 /// The answer with the gateway's own links in the place of the backend's. Below the cache: what is
 /// kept has them already, and two tenants of one backend have each their own.
-fn linked(response: Response, links: Option<&Links>) -> Response {
+fn linked(mut response: Response, links: Option<&Links>) -> Response {
     let made = links.and_then(|links| links.rewritten(&response.payload.body));
     let Some(body) = made else { return response };
-    let payload = &response.payload;
-    let mut made = Payload::new(payload.status, body, payload.revision.clone());
-    made.no_store = payload.no_store;
-    Response { payload: Arc::new(made), ..response }
+    match Arc::get_mut(&mut response.payload) {
+        // Nobody else has it yet.
+        Some(payload) => payload.body = body,
+        None => {
+            let payload = &response.payload;
+            let mut made = Payload::new(payload.status, body, payload.revision.clone());
+            made.no_store = payload.no_store;
+            response.payload = Arc::new(made);
+        }
+    }
+    response
 }
 
 impl Service<Request> for Upstreams {

@@ -1,7 +1,7 @@
 //! Links to the gateway's own files. A backend says where a file is under an address of its own, which
 //! a client may not reach; what is kept and given out is the gateway's address of the same operation.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use memchr::memmem::Finder;
 
 use crate::canonical::Contract;
@@ -47,7 +47,7 @@ impl Links {
     /// The JSON with every such link made one of the gateway; `None` where there is nothing to do.
     #[must_use]
     pub fn rewritten(&self, json: &[u8]) -> Option<Bytes> {
-        let mut out: Vec<u8> = Vec::new();
+        let mut out = BytesMut::new();
         let (mut copied, mut from) = (0, 0);
         while let Some(found) = json.get(from..).and_then(|rest| self.between.find(rest)) {
             let at = from.saturating_add(found);
@@ -55,6 +55,11 @@ impl Links {
             let Some((start, end)) = self.link(json, at, from) else { continue };
             if json.get(start..end) == Some(self.base.as_bytes()) {
                 continue;
+            }
+            if copied == 0 {
+                // Room for all of it at once, should every link be as short as can be.
+                let links = self.between.find_iter(json.get(at..).unwrap_or_default()).count();
+                out.reserve(json.len().saturating_add(links.saturating_mul(self.base.len())));
             }
             out.extend_from_slice(json.get(copied..start).unwrap_or_default());
             out.extend_from_slice(self.base.as_bytes());
@@ -64,7 +69,7 @@ impl Links {
             return None;
         }
         out.extend_from_slice(json.get(copied..).unwrap_or_default());
-        Some(out.into())
+        Some(out.freeze())
     }
 
     /// Where what a link begins with stands, of the link whose middle ends at `middle..end`.

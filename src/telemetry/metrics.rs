@@ -11,7 +11,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use prometheus::core::Collector;
 use prometheus::{
-    HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 use crate::telemetry::observed::Observed;
@@ -38,6 +39,8 @@ pub struct Metrics {
     request_duration: HistogramVec,
     refused: IntCounterVec,
     mapping_events: IntCounterVec,
+    files: IntCounter,
+    file_bytes: IntCounter,
     routes: ArcSwap<Routes>,
     /// Requests being answered.
     pub(super) in_flight: IntGauge,
@@ -100,6 +103,17 @@ impl Metrics {
                 "deskbridge_mapping_events_total",
                 "Values that a mapping could not carry over one to one.",
                 &["dialect", "record", "kind"],
+            )?,
+            files: registered(
+                &registry,
+                IntCounter::new(
+                    "deskbridge_files_total",
+                    "Files of forms that were passed on to backends, those of refused requests included.",
+                )?,
+            )?,
+            file_bytes: registered(
+                &registry,
+                IntCounter::new("deskbridge_file_bytes_total", "Bytes of those files.")?,
             )?,
             cache_requests: counters(
                 &registry,
@@ -226,6 +240,11 @@ impl Metrics {
         self.routes.load().answered(route, status, took);
         if let Some(reason) = record.known_refusal() {
             self.refused.with_label_values(&[reason]).inc();
+        }
+        let (files, bytes) = record.files();
+        if files > 0 {
+            self.files.inc_by(u64::from(files));
+            self.file_bytes.inc_by(bytes);
         }
         let dialect = route.map_or(NO_ROUTE, |(dialect, _)| dialect);
         for event in record.take_mapping() {

@@ -29,6 +29,8 @@ struct Inner {
     upstream_nanos: AtomicU64,
     upstream_calls: AtomicU32,
     upstream_retries: AtomicU32,
+    files: AtomicU32,
+    file_bytes: AtomicU64,
     mapping: Mutex<MappingEvents>,
 }
 
@@ -157,6 +159,18 @@ impl Record {
     #[must_use]
     pub fn upstream_retries(&self) -> u32 {
         self.0.upstream_retries.load(Ordering::Relaxed)
+    }
+
+    /// A file of so many bytes was passed on to a backend.
+    pub fn file(&self, bytes: u64) {
+        self.0.files.fetch_add(1, Ordering::Relaxed);
+        self.0.file_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// How many files were passed on to backends, and their bytes.
+    #[must_use]
+    pub fn files(&self) -> (u32, u64) {
+        (self.0.files.load(Ordering::Relaxed), self.0.file_bytes.load(Ordering::Relaxed))
     }
 
     /// Adds something that a mapping did.

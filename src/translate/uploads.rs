@@ -149,7 +149,7 @@ async fn sent<S: Canonical>(
     job: Job<'_>,
     files: &Files,
     file: Upload,
-    given: impl Future<Output = Result<(), Error>>,
+    given: impl Future<Output = Result<u64, Error>>,
     canonical: &S,
 ) -> Result<Response, Error> {
     let params = calls::bound(job, files.operation, &files.params)?;
@@ -170,14 +170,14 @@ async fn sent<S: Canonical>(
     let mut given = pin!(given);
     tokio::select! {
         biased;
-        given = &mut given => given?,
+        given = &mut given => job.record.file(given?),
         // It has seen enough: nobody takes the rest.
         answer = &mut asked => return answer,
     }
     asked.await
 }
 
-/// Gives a file on, piece by piece.
+/// Gives a file on, piece by piece. Says how many bytes it has.
 async fn give(
     mut part: Field<'_>,
     first: Option<Bytes>,
@@ -185,7 +185,7 @@ async fn give(
     name: &str,
     coming: &Coming,
     params: &Params,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     let most = params.uploads.max_file;
     let mut length = 0_u64;
     let mut next = first;
@@ -200,7 +200,7 @@ async fn give(
         match taken {
             Ok(Ok(())) => {}
             // Whoever took it says why.
-            Ok(Err(upload::Unwanted)) => return Ok(()),
+            Ok(Err(upload::Unwanted)) => return Ok(length),
             Err(_elapsed) => {
                 let error = Error::from(ProblemCode::UpstreamTimeout);
                 return Err(error.within("the backend takes nothing of a file"));
@@ -210,7 +210,7 @@ async fn give(
     }
     // As above.
     let _ = feed.end().await;
-    Ok(())
+    Ok(length)
 }
 
 /// A part that is text; of all such parts of a form not more than a body may have.

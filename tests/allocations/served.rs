@@ -142,6 +142,8 @@ credentials:
   - {{ name: bearer, secret: \"${{env:BEARER}}\", tenant: demo, account: \"1\", actor: \"agent:n:2\", dialects: [third-party, canonical] }}
 cache: {{ enabled: {cache} }}
 reload: {{ watch: false }}
+# As the links in the backend's answers begin: one that has another is written anew, in two pieces.
+server: {{ public_url: https://gateway.example }}
 "
     );
     std::fs::write(&file, yaml).unwrap();

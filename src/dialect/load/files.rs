@@ -108,3 +108,75 @@ fn said(node: &Node, cx: &mut Context<'_>) -> Option<Said> {
     }
     read
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{good, load_routes, problem, route};
+    use super::*;
+
+    const PATH: &str =
+        "{ account_id: $principal.account, conversation_id: { at: $path.number, as: alias } }";
+
+    fn message(files: &str) -> String {
+        format!(
+            "routes:\n  one:\n    request: POST /a/{{account}}/{{number:int}}\n    files: {files}\n    call: {{ operation: messages.create, path: {PATH}, body: {{ text: $request.body.text }} }}\n    reply: {{ empty: true }}\n"
+        )
+    }
+
+    fn alone(files: &str, call: &str) -> String {
+        format!(
+            "routes:\n  one:\n    request: POST /a/{{account}}\n    files: {files}\n    call: {{ {call}, path: {{ account_id: $principal.account }} }}\n    reply: {{ empty: true }}\n"
+        )
+    }
+
+    #[test]
+    fn files_go_before_the_calls_or_are_the_call() {
+        let own = "{ in: [ \"f[]\", g ], operation: attachments.upload, path: { account_id: $principal.account } }";
+        let catalog = good(&message(own));
+        let files = route(&catalog, "one").files.as_ref().unwrap();
+        assert_eq!(files.parts, ["f[]".into(), "g".into()]);
+        let upload = catalog.contract.operation("attachments.upload").unwrap();
+        assert!(files.operation == upload && !files.alone && files.said.is_none());
+        let said = "{ in: [ f ], said: { type: { picture: image/*, any: '*' } } }";
+        let catalog = good(&alone(said, "operation: attachments.upload"));
+        let files = route(&catalog, "one").files.as_ref().unwrap();
+        assert!(files.alone && files.operation == upload);
+        let words = vec![("picture".into(), "image/*".into()), ("any".into(), "*".into())];
+        assert_eq!(files.said, Some(Said { name: "type".into(), words }));
+    }
+
+    #[test]
+    fn what_cannot_take_a_file_is_told() {
+        for (routes, code, at) in [
+            (message("{ operation: attachments.upload }"), Code::MissingKey, "operation"),
+            (message("{ in: [], operation: attachments.upload }"), Code::MissingKey, "in: []"),
+            (
+                message(
+                    "{ in: [ f ], operation: contacts.list, path: { account_id: $principal.account } }",
+                ),
+                Code::UnknownParameter,
+                "contacts.list",
+            ),
+            (
+                message("{ in: [ f ], operation: attachments.upload }"),
+                Code::MissingParameter,
+                "in: [ f ]",
+            ),
+            (message("{ in: [ f ] }"), Code::UnknownParameter, "text: $request.body.text"),
+            (
+                alone("{ in: [ f ], colour: red }", "operation: attachments.upload"),
+                Code::UnknownKey,
+                "colour",
+            ),
+            (
+                alone("{ in: [ f ], said: { type: image } }", "operation: attachments.upload"),
+                Code::WrongType,
+                "type: image",
+            ),
+        ] {
+            let (found, text, _) = problem(&load_routes(&routes));
+            assert_eq!(found, code, "{routes}");
+            assert!(text.contains(at), "{text} for {at}");
+        }
+    }
+}

@@ -6,7 +6,7 @@ use crate::dialect::recognise::Recognition;
 use crate::dialect::route::{Arity, ReplyBody, Route};
 use crate::dialect::scheme::Place;
 
-const HEAD: &str = "\
+pub(super) const HEAD: &str = "\
 language: 1
 dialect: small
 system: small
@@ -86,7 +86,9 @@ pub(super) fn route<'c>(catalog: &'c Catalog, name: &str) -> &'c Route {
 
 /// One problem: its code, the text it underlines, and its help.
 #[track_caller]
-fn problem(found: &(Sources, Option<Catalog>, Diagnostics)) -> (Code, String, Option<String>) {
+pub(super) fn problem(
+    found: &(Sources, Option<Catalog>, Diagnostics),
+) -> (Code, String, Option<String>) {
     let (sources, _, diagnostics) = found;
     assert_eq!(diagnostics.len(), 1, "{}", diagnostics.render(sources, false));
     let d = diagnostics.iter().next().unwrap();
