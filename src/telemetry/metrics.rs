@@ -113,7 +113,10 @@ impl Metrics {
             )?,
             file_bytes: registered(
                 &registry,
-                IntCounter::new("deskbridge_file_bytes_total", "Bytes of those files.")?,
+                IntCounter::new(
+                    "deskbridge_file_bytes_total",
+                    "Bytes of files of forms that were passed on.",
+                )?,
             )?,
             cache_requests: counters(
                 &registry,
