@@ -23,6 +23,8 @@ pub struct Asked {
     pub headers: Vec<(String, String)>,
     /// The body; may be broken on purpose.
     pub body: String,
+    /// The status that the example is answered with.
+    pub status: u16,
 }
 
 /// The requests of every readable example of a dialect, in the order of the files' names.
@@ -49,6 +51,7 @@ pub fn requests(
             target,
             headers,
             body: body.unwrap_or_default(),
+            status: example.status,
         });
     }
     asked

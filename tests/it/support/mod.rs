@@ -5,6 +5,7 @@ pub(crate) mod backend;
 pub(crate) mod client;
 pub(crate) mod desk;
 pub(crate) mod dialects;
+pub(crate) mod fault;
 pub(crate) mod faulty;
 pub(crate) mod gateway;
 pub(crate) mod records;
