@@ -70,6 +70,12 @@ pub(super) fn get(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
     desk.one(call, &row, object.into())
 }
 
+/// The contact that the path names, whatever else it names.
+pub(super) fn named(desk: &Desk<'_>, call: &Call<'_>) -> Result<Row, Fault> {
+    let reference = call.text("contact_id").unwrap_or_default();
+    store::find(desk.db, Table::Contact, reference)?.ok_or_else(|| not_found("contact"))
+}
+
 /// The contact that the path names, if it is open to the one who asks.
 pub(super) fn open(desk: &Desk<'_>, call: &Call<'_>) -> Result<Row, Fault> {
     let row = plain::named(desk, call, Table::Contact)?;

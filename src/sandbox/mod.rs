@@ -5,6 +5,7 @@
 //! shapes its answers, the table [`OPERATIONS`] says which operations it has. It is for trying
 //! things out and for tests: one account, nothing delivered to anybody.
 
+mod activities;
 mod call;
 mod changes;
 mod compose;
@@ -234,6 +235,9 @@ const OPERATIONS: &[(&str, Serve)] = &[
     ("inboxes.create", Serve::Write(inboxes::create)),
     ("inboxes.update", Serve::Write(inboxes::update)),
     ("inboxes.delete", Serve::Write(inboxes::delete)),
+    ("contact_activities.list", Serve::Read(activities::list)),
+    ("contact_activities.get", Serve::Read(activities::get)),
+    ("profile.login_link", Serve::Write(profile::login_link)),
 ];
 
 /// Every operation the sandbox serves: those, and those of plain resources that the contract has.

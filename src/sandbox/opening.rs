@@ -132,6 +132,11 @@ fn by_address(
     let inbox = inbox.or(oldest.as_ref());
     let inbox = inbox.ok_or_else(|| invalid("/inbox_id", "required", "in which inbox?"))?;
     let phone = called.get("phone_number").and_then(Value::as_str).unwrap_or_default();
+    let digits = phone.strip_prefix('+').unwrap_or_default();
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let detail = "must be a number as E.164 writes it";
+        return Err(invalid("/contact/phone_number", "invalid", detail));
+    }
     let here = "inbox_id = ?1 AND source_id = ?2";
     let known = params![inbox.id, phone.trim_start_matches('+')];
     if let Some(known) = store::one(desk.db, Table::Identity, here, known)? {

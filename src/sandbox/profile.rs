@@ -1,14 +1,20 @@
 //! The one who asks, as they see themself: an agent with every account they work in.
 
+use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use crate::canonical::{Payload, Problem, ProblemCode};
-use crate::sandbox::call::{ACCOUNT, Call};
+use crate::sandbox::call::{ACCOUNT, Call, stamp};
 use crate::sandbox::desk::Desk;
 use crate::sandbox::fault::Fault;
+use crate::sandbox::ids;
 use crate::sandbox::once::once;
 use crate::sandbox::plain::Plain;
 use crate::sandbox::store::{self, Row, Table};
+
+/// How long a login link is good.
+const GOOD: SignedDuration = SignedDuration::from_mins(3);
 
 /// The profile of the one who asks.
 pub(super) fn get(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
@@ -29,6 +35,19 @@ pub(super) fn update(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault>
         }
         answer(desk, call, &row)
     })
+}
+
+/// A link by which the one who asks can log in for three minutes. The sandbox has no page behind it.
+pub(super) fn login_link(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
+    let row = own(desk)?;
+    let until = call.now.checked_add(GOOD).map_err(|_| ProblemCode::Internal)?;
+    let token = match desk.repeatable() {
+        true => ids::uuid(until.as_second()),
+        false => Uuid::new_v4().to_string(),
+    };
+    let (url, number, end) = (desk.public_url(), row.number, until.as_second());
+    let url = format!("{url}/login?user={number}&expires={end}&token={token}");
+    desk.answer(call, json!({"url": url, "expires_at": stamp(until)}))
 }
 
 /// The agent who asks. Nobody else has a profile.
