@@ -44,6 +44,11 @@ impl Envelopes {
         &self.rows
     }
 
+    /// The status of each row.
+    pub fn statuses(&self) -> impl Iterator<Item = u16> + '_ {
+        self.rows.iter().filter_map(|row| row.status.or(row.code.map(ProblemCode::status)))
+    }
+
     /// The row for a problem: code and cause, then the code, then the default.
     #[must_use]
     pub fn find(&self, code: ProblemCode, cause: Option<&str>) -> Option<&Envelope> {

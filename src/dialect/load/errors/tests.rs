@@ -33,7 +33,7 @@ fn rows_that_are_none_or_can_never_be_used_are_told_where_they_stand() {
         ("{ not_found.lost: { body: {} } }", Code::UnknownWord, "not_found.lost"),
         ("{ not_found: { status: 200, body: {} } }", Code::WrongType, "200"),
         ("{ not_found: { body: {}, empty: true } }", Code::MissingKey, "not_found"),
-        ("{}", Code::WrongType, "{}"),
+        ("{}", Code::WrongType, "{"),
     ] {
         let (sources, _, diagnostics) = load_routes(&with(rows));
         let told: Vec<_> =
