@@ -208,12 +208,14 @@ fn spoken(
         let place = format!("{}?{name}", operation.name);
         fields.parameter(index, &place, spoken, parameter.dropped.as_ref());
     }
-    let files = route.files.iter().flat_map(|files| &files.parts);
+    let files = route.files.iter();
+    let files = files.flat_map(|f| f.parts.iter().chain(f.said.iter().map(|said| &said.name)));
     let asked = Keys::read(&guide(route, &[])).or(files.map(|name| Keys::whole(&bare(name))));
     for (_, schema) in &operation.body {
         fields.value(index, Way::Asked, &operation.name, *schema, &asked);
     }
-    let refused = Keys::default().or(dialect.envelopes.rows().iter().map(|row| match &row.body {
+    let rows = route.envelopes.rows().iter().chain(dialect.envelopes.rows());
+    let refused = Keys::default().or(rows.map(|row| match &row.body {
         EnvelopeBody::Program(program, _) => Keys::written(&program.emit),
         EnvelopeBody::Constant(bytes, _) => constant(bytes),
     }));

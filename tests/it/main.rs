@@ -19,6 +19,7 @@ mod compression; // codings of answers and of requests
 mod contract_is_data; // a field and an operation are added without Rust
 mod contributing; // what CONTRIBUTING.md promises, done
 mod conversations; // conversations over `/v1`: opened, changed, listed, found, seen and gone
+mod coverage; // nothing that the documents list is missing
 mod deploy; // what deploy/ ships is what the program reads, and its parts agree
 mod details; // one conversation, as the published documents show it
 mod errors; // what a client may get wrong
@@ -49,6 +50,7 @@ mod reports; // one process and two answer the same bytes
 mod resilience; // what is asked again, what never is, and when a backend is left alone
 mod shutdown; // whoever was let in is answered
 mod stale; // which reads a write takes out of the cache
+mod stories; // ten deeds of a conversation's life, through every dialect that can say them
 mod story; // one conversation from beginning to end through three dialects
 mod tidy; // the architecture: who imports whom, file sizes, words that may not stand in the code
 mod time_only; // what changes without a write bounds how long an answer is kept
