@@ -97,6 +97,17 @@ impl<B> Call<B> {
         mounted(&self.catalog, &self.claim)
     }
 
+    /// The credential that it asks for, an index of its dialect's: its route's, or what most routes
+    /// beside an address that is no route ask for.
+    #[must_use]
+    pub fn credential(&self) -> Option<usize> {
+        if let Some((route, _)) = self.route() {
+            return route.credential;
+        }
+        let (mount, dialect) = self.mounted()?;
+        dialect.base(self.head.uri.path().strip_prefix(&*mount.prefix)?)?.credential
+    }
+
     /// The route that claims it, with its path values.
     #[must_use]
     pub fn route(&self) -> Option<(&Route, &Claimed)> {

@@ -177,19 +177,8 @@ impl<S, R> Auth<S, R> {
             // Nobody's address: there is nothing to protect, and no dialect to ask in.
             return Ok(Admission::Known(nobody(Tenant(Arc::from(""))), None));
         };
-        let index = match (&call.claim, call.route()) {
-            (Claim::Route(_), Some((route, _))) => match route.credential {
-                Some(index) => index,
-                None => return Ok(Admission::Known(nobody(mount.tenant.clone()), None)),
-            },
-            // An address without a route asks for what most routes beside it ask for.
-            _ => {
-                let path = call.head.uri.path().strip_prefix(&*mount.prefix);
-                match path.and_then(|path| dialect.base(path)?.credential) {
-                    Some(index) => index,
-                    None => return Ok(Admission::Known(nobody(mount.tenant.clone()), None)),
-                }
-            }
+        let Some(index) = call.credential() else {
+            return Ok(Admission::Known(nobody(mount.tenant.clone()), None));
         };
         let Some(credential) = dialect.credentials.get(index) else {
             return Err(Error::from(ProblemCode::Internal).within("a route names no credential"));
@@ -199,7 +188,11 @@ impl<S, R> Auth<S, R> {
         }
         let known = self.known(call, dialect, credential, &mount.tenant)?;
         let known = acting(known, &call.head.headers)?;
-        let writes = call.route().is_some_and(|(route, _)| route.method != "GET");
+        if !known.fact("kind").is_some_and(|kind| credential.admits(kind)) {
+            // Whoever it is: here nobody has this secret.
+            return Err(refuse(credential, "invalid", "The credential is not known here"));
+        }
+        let writes = call.route().is_some_and(|(route, _)| route.method != "GET" || !route.safe);
         if writes && known.access == Access::Read {
             return Err(Problem::new(ProblemCode::Forbidden)
                 .cause("role")
@@ -286,6 +279,12 @@ fn settle<B>(
         for name in &credential.bound {
             // An address that names no account asks for nobody's in particular.
             let Some(asked) = facts.get(name).filter(|json| *json != "null") else { continue };
+            // One that stands for others, or for a platform application, may belong to none: what is
+            // open to whom it stands for, the backend says.
+            let everywhere = known.act_as || matches!(known.actor, Actor::Platform(_));
+            if everywhere && known.fact(name).is_none() {
+                continue;
+            }
             if !known.fact(name).is_some_and(|own| same(own, asked)) {
                 return Err(Problem::new(ProblemCode::Forbidden)
                     .cause("account")

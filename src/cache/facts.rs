@@ -34,6 +34,8 @@ pub(super) struct Facts {
     invalidates: Vec<Movable>,
     /// Places that hold a secret; an answer with one is not stored.
     secrets: Vec<u16>,
+    /// After this write nothing that was kept counts.
+    everything: bool,
     until: Vec<u16>,
     /// The member whose list must not be empty in an answer that is stored.
     non_empty: Option<Box<str>>,
@@ -104,6 +106,7 @@ impl Facts {
         }
         Self {
             safe: operation.safe,
+            everything: cache.everything,
             ttl: cache.ttl,
             stale_while_revalidate: cache.stale_while_revalidate,
             stale_if_error: cache.stale_if_error,
@@ -144,6 +147,9 @@ impl Facts {
         body: Option<&[u8]>,
         payload: Option<&Payload>,
     ) -> Result<Vec<Word>, Untellable> {
+        if self.everything {
+            return Err(Untellable);
+        }
         let found = payload.map(|payload| self.find(payload)).transpose()?.unwrap_or_default();
         let moved = self.invalidates.iter().filter(|movable| movable.moves(body));
         words(moved.map(|movable| &movable.tag), epochs, tenant, params, &found)

@@ -28,6 +28,7 @@ pub(super) fn operation(name: &str, method: &str) -> Operation {
         binary: false,
         public: false,
         safe: method == "GET",
+        roles: Vec::new(),
         cache: CacheFacts::default(),
         continued: None,
     }

@@ -185,7 +185,7 @@ fn without_a_file_there_is_the_sandbox_on_loopback() {
     let config = with(&[], Flags::default()).unwrap();
     assert!(config.sandbox_only && config.server.listen.ip().is_loopback());
     let names: Vec<&str> = config.credentials.iter().map(|c| &*c.name).collect();
-    assert_eq!(names, ["demo-admin", "demo-agent", "demo-platform", "demo-bearer"]);
+    assert_eq!(names, ["demo-admin", "demo-agent", "demo-platform", "demo-bearer", "demo-gateway"]);
     let flags = Flags { listen: Some("127.0.0.1:0".into()), ..Flags::default() };
     let config = with(&[("DESKBRIDGE__TELEMETRY__LOG", "json")], flags).unwrap();
     assert_eq!((config.server.listen.port(), config.telemetry.log), (0, LogForm::Json));

@@ -36,6 +36,11 @@ pub struct Route {
     pub guard: Option<usize>,
     /// The calls, in order.
     pub calls: Vec<Call>,
+    /// Whether no call changes anything. A GET that does make something is never asked for by HEAD.
+    pub safe: bool,
+    /// Whether the client is told to keep nothing of the answer: it has secrets (`x-cache:
+    /// no_store`), or a GET that makes something gave it.
+    pub no_store: bool,
     /// The first reply whose `when` holds is the answer.
     pub replies: Vec<Reply>,
     /// How it writes problems, where not as the dialect does.

@@ -6,6 +6,7 @@ use crate::canonical::Sight;
 use crate::canonical::problem::ProblemCode;
 use crate::mapping::plan::Program;
 
+use super::envelope::Envelopes;
 use super::route::{Call, Inputs};
 
 /// A kind of credential of a dialect.
@@ -32,6 +33,18 @@ pub struct Credential {
     pub refused: ProblemCode,
     /// What its principals may see; `None` is everything in their account.
     pub sight: Option<Arc<Sight>>,
+    /// The kinds of principals that it may stand for. A secret of another kind is not known here.
+    pub admits: Vec<Box<str>>,
+    /// Rows that its requests find before those of the dialect.
+    pub errors: Option<Envelopes>,
+}
+
+impl Credential {
+    /// Whether it may stand for a principal of this kind (JSON text, as facts are).
+    #[must_use]
+    pub fn admits(&self, kind: &str) -> bool {
+        self.admits.iter().any(|known| **known == *kind.trim_matches('"'))
+    }
 }
 
 /// Where a credential stands.

@@ -260,6 +260,7 @@ fn principal(example: &Example, tenant: Tenant) -> Principal {
     let actor = match (&*kind, fact("identity"), fact("agent")) {
         ("contact", Some(identity), _) => Actor::ContactIdentity(identity),
         ("agent", _, Some(agent)) => Actor::Agent(agent),
+        ("platform", ..) => Actor::Platform("n:1".into()),
         _ => Actor::Gateway,
     };
     Principal {

@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 use crate::canonical::contract::{Kind, Operation, SchemaId};
 use crate::canonical::validate::validate_body;
 use crate::canonical::{Actor, Contract, FieldProblem, Problem, ProblemCode, Request};
-use crate::sandbox::fault::{Fault, bad_parameter, not_found};
+use crate::sandbox::fault::{Fault, bad_parameter};
 use crate::sandbox::store::Row;
 
-/// The one account. Its id is the word its clients write in paths.
+/// The account that the data of a new sandbox is in. Its id is the word its clients write in paths.
 pub(super) const ACCOUNT: &str = "1";
 
 /// The size of a page of a list that has no `limit`.
@@ -110,14 +110,6 @@ impl<'c> Call<'c> {
             return Ok(());
         }
         Err(Problem::new(ProblemCode::PreconditionFailed).into())
-    }
-
-    /// Refuses every account but the one there is.
-    pub(super) fn check_account(&self) -> Result<(), Fault> {
-        match self.text("account_id") {
-            None | Some(ACCOUNT | "n:1") => Ok(()),
-            Some(_) => Err(not_found("account")),
-        }
     }
 
     /// The body: an object that is what the contract says.

@@ -180,7 +180,7 @@ fn writer(
     }
     let name = row.text("name").unwrap_or_default().to_owned();
     let (id, number) = (Some(row.id), Some(row.number));
-    Ok(Who { kind: kind_of_author, id, number, name, identity: None, inboxes: None })
+    Ok(Who { kind: kind_of_author, id, number, name, ..Who::system() })
 }
 
 /// Refuses what the channel does not take now.

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::canonical::{Payload, Problem, ProblemCode};
-use crate::sandbox::call::{ACCOUNT, Call, stamp};
+use crate::sandbox::call::{Call, stamp};
 use crate::sandbox::changes::referred;
 use crate::sandbox::contacts::for_the_business;
 use crate::sandbox::desk::Desk;
@@ -28,8 +28,8 @@ pub(super) fn resolve_conversation(desk: &Desk<'_>, call: &Call<'_>) -> Result<P
     let found = store::one(desk.db, Table::Conversation, "uuid = ?1", [uuid])?;
     let row = found.ok_or_else(|| not_found("conversation"))?;
     let found = json!({
-        "account_id": ACCOUNT,
-        "account_number": 1,
+        "account_id": desk.account.to_string(),
+        "account_number": desk.account,
         "id": row.id,
         "number": row.number,
     });

@@ -1,7 +1,7 @@
 //! What an operation works at: one transaction, the one who asks, the time, and the ways to put
 //! stored resources together into an answer.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use bytes::Bytes;
@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 
 use crate::canonical::contract::SchemaId;
 use crate::canonical::{Actor, Contract, Payload, Problem, ProblemCode};
-use crate::sandbox::call::{ACCOUNT, Call, stamp};
+use crate::sandbox::accounts::{self, Databases};
+use crate::sandbox::call::{Call, stamp};
 use crate::sandbox::csat;
 use crate::sandbox::fault::{Fault, not_found};
 use crate::sandbox::shape::Shape;
@@ -47,6 +48,10 @@ pub(super) struct Who {
     pub(super) name: String,
     /// As which identity a contact asks. They see their own conversations and nothing internal.
     pub(super) identity: Option<Row>,
+    /// As which platform application it is asked.
+    pub(super) platform: Option<String>,
+    /// What the contract's `x-roles` calls them.
+    pub(super) role: String,
     /// The only inboxes whose conversations an agent sees; nothing for one who sees all.
     pub(super) inboxes: Option<Vec<String>>,
 }
@@ -55,7 +60,16 @@ impl Who {
     /// Nobody in particular.
     pub(super) fn system() -> Self {
         let name = "System".to_owned();
-        Self { kind: "system", id: None, number: None, name, identity: None, inboxes: None }
+        Self {
+            kind: "system",
+            id: None,
+            number: None,
+            name,
+            identity: None,
+            platform: None,
+            role: "gateway".to_owned(),
+            inboxes: None,
+        }
     }
 }
 
@@ -70,32 +84,86 @@ pub(super) struct View<'v> {
     pub(super) public: bool,
 }
 
+/// Where a call is at work.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'d> {
+    /// The file of what it is about.
+    pub(super) db: &'d Connection,
+    /// The file of the account that it names, where those who ask are known.
+    pub(super) home: &'d Connection,
+    /// The sandbox's own file, for what belongs to no account.
+    pub(super) hub: &'d Connection,
+    /// The number of the account.
+    pub(super) account: i64,
+    /// Every file.
+    pub(super) databases: &'d Databases,
+}
+
 /// One transaction and who asks.
 pub(super) struct Desk<'d> {
     pub(super) db: &'d Connection,
-    shape: &'d Shape,
+    pub(super) hub: &'d Connection,
+    pub(super) databases: &'d Databases,
+    /// The number of the account.
+    pub(super) account: i64,
+    pub(super) shape: &'d Shape,
     pub(super) who: Who,
     /// The time of everything this call writes.
     pub(super) now: String,
+    /// The account that is deleted with this call.
+    pub(super) gone: Cell<Option<i64>>,
     numbers: RefCell<HashMap<String, Value>>,
     authors: RefCell<HashMap<String, Value>>,
 }
 
 impl<'d> Desk<'d> {
     /// Finds out who asks.
-    pub(super) fn new(
-        db: &'d Connection,
-        shape: &'d Shape,
-        call: &Call<'_>,
-    ) -> Result<Self, Fault> {
-        Ok(Self {
-            db,
+    pub(super) fn new(place: Place<'d>, shape: &'d Shape, call: &Call<'_>) -> Result<Self, Fault> {
+        let who = who(place.home, call.actor())?;
+        Ok(Self::at(place, shape, who, stamp(call.now)))
+    }
+
+    fn at(place: Place<'d>, shape: &'d Shape, who: Who, now: String) -> Self {
+        Self {
+            db: place.db,
+            hub: place.hub,
+            databases: place.databases,
+            account: place.account,
             shape,
-            who: who(db, call.actor())?,
-            now: stamp(call.now),
+            who,
+            now,
+            gone: Cell::default(),
             numbers: RefCell::default(),
             authors: RefCell::default(),
-        })
+        }
+    }
+
+    /// The same asker's work in each account, one after the other.
+    pub(super) fn in_each_account(
+        &self,
+        mut work: impl FnMut(&Desk<'_>, &Row) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        for account in accounts::all(self.hub)? {
+            let mut there = |db: &Connection| {
+                let Place { hub, databases, .. } = self.place();
+                let place = Place { db, home: db, hub, account: account.number, databases };
+                work(&Desk::at(place, self.shape, self.who.clone(), self.now.clone()), &account)
+            };
+            if account.number == accounts::FIRST {
+                there(self.hub)?;
+            } else {
+                let db = self.databases.other(account.number)?;
+                let change = self.databases.begin(&db)?;
+                there(&change)?;
+                change.commit()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&self) -> Place<'d> {
+        let Self { db, hub, databases, account, .. } = *self;
+        Place { db, home: db, hub, databases, account }
     }
 
     /// The contract that answers follow.
@@ -177,8 +245,8 @@ impl<'d> Desk<'d> {
         let mut object = row.document.clone();
         object.insert("id".into(), row.id.as_str().into());
         object.insert("number".into(), row.number.into());
-        object.insert("account_id".into(), ACCOUNT.into());
-        object.insert("account_number".into(), 1.into());
+        object.insert("account_id".into(), self.account.to_string().into());
+        object.insert("account_number".into(), self.account.into());
         object.insert("revision".into(), row.revision().into());
         self.number_references(&mut object)?;
         Ok(object)
@@ -289,7 +357,8 @@ impl<'d> Desk<'d> {
         let messages = "conversation_id = ?1";
         row.set("message_count", store::count(self.db, Table::Message, messages, [&row.id])?);
         row.set("reply_window", self.reply_window(&row));
-        row.set("url", format!("/v1/accounts/{ACCOUNT}/conversations/n:{}", row.number));
+        let account = self.account;
+        row.set("url", format!("/v1/accounts/{account}/conversations/n:{}", row.number));
         let inbox = self.embedded(&row, "inbox_id", Table::Inbox)?;
         row.set("channel", inbox.pointer("/channels/0").cloned().unwrap_or(Value::Null));
 
@@ -336,8 +405,10 @@ impl<'d> Desk<'d> {
 /// Who stands behind an actor.
 fn who(db: &Connection, actor: &Actor) -> Result<Who, Fault> {
     let (table, kind, reference) = match actor {
-        Actor::Gateway | Actor::Platform(_) => {
-            return Ok(Who::system());
+        Actor::Gateway => return Ok(Who::system()),
+        Actor::Platform(application) => {
+            let (platform, role) = (Some(application.to_string()), "platform".to_owned());
+            return Ok(Who { platform, role, ..Who::system() });
         }
         Actor::Agent(id) => (Table::Agent, "agent", id),
         Actor::Bot(id) => (Table::Bot, "bot", id),
@@ -353,12 +424,18 @@ fn who(db: &Connection, actor: &Actor) -> Result<Who, Fault> {
             let all = row.document.get("inbox_ids").and_then(Value::as_array);
             all.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
         });
+        let role = match table {
+            Table::Bot => "bot",
+            _ => row.text("role").unwrap_or("agent"),
+        };
+        let role = role.to_owned();
         let (id, number) = (Some(row.id), Some(row.number));
-        return Ok(Who { kind, id, number, name, identity: None, inboxes });
+        return Ok(Who { kind, id, number, name, role, inboxes, ..Who::system() });
     }
     let id = row.text("contact_id").unwrap_or_default();
     let contact = store::one(db, Table::Contact, "id = ?1", [id])?.ok_or_else(unknown)?;
     let name = contact.text("name").unwrap_or("The contact").to_owned();
     let (id, number) = (Some(contact.id), Some(contact.number));
-    Ok(Who { kind, id, number, name, identity: Some(row), inboxes: None })
+    let role = "contact".to_owned();
+    Ok(Who { kind, id, number, name, role, identity: Some(row), ..Who::system() })
 }

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 use crate::canonical::Contract;
 use crate::sandbox::OpenError;
-use crate::sandbox::query;
-use crate::sandbox::seed::plant;
+use crate::sandbox::seed::{plant, plant_accounts};
+use crate::sandbox::{query, store};
 
 /// Marks the file as ours (`dskb`), so that nobody else's data is touched.
 const APPLICATION: i32 = 0x6473_6b62;
@@ -22,13 +22,21 @@ const VERSION: i32 = 1;
 #[derive(Debug)]
 pub(super) struct Files {
     pub(super) path: PathBuf,
+    /// How long to wait for a lock that another program holds.
+    busy_timeout: Duration,
+    /// The tables of the kinds that only the contract knows.
+    plain: String,
     _lock: File,
     _temporary: Option<TempDir>,
 }
 
 impl Files {
     /// Makes the file ours; `None` makes a temporary one.
-    pub(super) fn claim(path: Option<&Path>) -> Result<Self, OpenError> {
+    pub(super) fn claim(
+        path: Option<&Path>,
+        busy_timeout: Duration,
+        contract: &Contract,
+    ) -> Result<Self, OpenError> {
         let (path, temporary) = match path {
             Some(path) => (path.to_owned(), None),
             None => {
@@ -46,44 +54,91 @@ impl Files {
         let mut options = OpenOptions::new();
         let lock = options.create(true).truncate(false).write(true).open(&lock_path).map_err(io)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock, _temporary: temporary }),
+            Ok(()) => {
+                let plain = plain_tables(contract);
+                Ok(Self { path, busy_timeout, plain, _lock: lock, _temporary: temporary })
+            }
             Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path, lock: lock_path }),
             Err(TryLockError::Error(source)) => Err(io(source)),
         }
     }
 
     /// The connection that writes. A new file gets its tables and data.
-    pub(super) fn writer(
-        &self,
-        busy_timeout: Duration,
-        contract: &Contract,
-    ) -> Result<Connection, OpenError> {
-        self.open_writer(busy_timeout, contract).map_err(|error| self.explain(error))
+    pub(super) fn writer(&self, contract: &Contract) -> Result<Connection, OpenError> {
+        self.open_writer(contract).map_err(|error| self.explain(error))
     }
 
     /// A connection that reads.
-    pub(super) fn reader(&self, busy_timeout: Duration) -> Result<Connection, OpenError> {
-        let open = || -> rusqlite::Result<Connection> {
-            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let db = Connection::open_with_flags(&self.path, flags)?;
-            db.busy_timeout(busy_timeout)?;
-            db.set_prepared_statement_cache_capacity(64);
-            query::register(&db)?;
-            Ok(db)
-        };
-        open().map_err(|error| self.explain(Opening::Database(error)))
+    pub(super) fn reader(&self) -> Result<Connection, OpenError> {
+        self.read_only(&self.path).map_err(|error| self.explain(Opening::Database(error)))
     }
 
-    fn open_writer(
-        &self,
-        busy_timeout: Duration,
-        contract: &Contract,
-    ) -> Result<Connection, Opening> {
+    /// The connection that writes in the file of an account other than the first. A new file gets its
+    /// tables.
+    pub(super) fn other_writer(&self, account: i64) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut db = Connection::open_with_flags(self.other(account), flags)?;
+        db.busy_timeout(self.busy_timeout)?;
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        db.pragma_update(None, "synchronous", "NORMAL")?;
+        db.pragma_update(None, "foreign_keys", true)?;
+        db.set_prepared_statement_cache_capacity(64);
+        query::register(&db)?;
+        let version: i32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if version == 0 {
+            let new = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            new.execute_batch(include_str!("schema.sql"))?;
+            new.execute_batch(&self.plain)?;
+            store::belongs_to(&new, account)?;
+            new.pragma_update(None, "application_id", APPLICATION)?;
+            new.pragma_update(None, "user_version", VERSION)?;
+            new.commit()?;
+        }
+        db.execute_batch(&self.plain)?;
+        db.execute_batch(include_str!("indexes.sql"))?;
+        Ok(db)
+    }
+
+    /// A connection that reads the file of an account other than the first.
+    pub(super) fn other_reader(&self, account: i64) -> rusqlite::Result<Connection> {
+        self.read_only(&self.other(account))
+    }
+
+    /// Deletes the file of an account. What another thread has open of it goes when it closes it.
+    pub(super) fn remove_other(&self, account: i64) {
+        let path = self.other(account).into_os_string();
+        for ending in ["", "-wal", "-shm"] {
+            let mut path = path.clone();
+            path.push(ending);
+            // One that is not there is deleted already.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    /// Where an account other than the first is kept.
+    fn other(&self, account: i64) -> PathBuf {
+        let mut path = self.path.clone().into_os_string();
+        path.push(format!("-account-{account}"));
+        path.into()
+    }
+
+    fn read_only(&self, path: &Path) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags)?;
+        db.busy_timeout(self.busy_timeout)?;
+        db.set_prepared_statement_cache_capacity(64);
+        query::register(&db)?;
+        Ok(db)
+    }
+
+    fn open_writer(&self, contract: &Contract) -> Result<Connection, Opening> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut db = Connection::open_with_flags(&self.path, flags)?;
-        db.busy_timeout(busy_timeout)?;
+        db.busy_timeout(self.busy_timeout)?;
         let number = |name: &str| db.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
         // The first read of the file tells whether it is a database at all.
         let version = number("user_version")?;
@@ -104,15 +159,17 @@ impl Files {
         if version == 0 {
             let new = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             new.execute_batch(include_str!("schema.sql"))?;
-            new.execute_batch(&plain_tables(contract))?;
+            new.execute_batch(&self.plain)?;
             new.execute_batch(include_str!("indexes.sql"))?;
             plant(&new, contract)?;
             new.pragma_update(None, "application_id", APPLICATION)?;
             new.pragma_update(None, "user_version", VERSION)?;
             new.commit()?;
         }
-        db.execute_batch(&plain_tables(contract))?;
+        db.execute_batch(&self.plain)?;
         db.execute_batch(include_str!("indexes.sql"))?;
+        // A file from before there were several accounts has one all the same.
+        plant_accounts(&db)?;
         Ok(db)
     }
 

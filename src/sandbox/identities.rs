@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::canonical::{FieldProblem, Payload, Problem, ProblemCode};
-use crate::sandbox::call::{ACCOUNT, Call};
+use crate::sandbox::call::Call;
 use crate::sandbox::changes::{merge, referred};
 use crate::sandbox::desk::Desk;
 use crate::sandbox::fault::{Fault, invalid, not_found};
@@ -22,8 +22,8 @@ pub(super) fn resolve_inbox(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload,
     desk.answer(
         call,
         json!({
-            "account_id": ACCOUNT,
-            "account_number": 1,
+            "account_id": desk.account.to_string(),
+            "account_number": desk.account,
             "id": inbox.id,
             "number": inbox.number,
         }),
@@ -148,7 +148,8 @@ impl Wanted {
             "email" => "email",
             "whatsapp" | "sms" | "phone" => "phone_number",
             _ if desk.repeatable() => {
-                return Ok(ids::uuid(store::last(desk.db, Table::Identity)?.saturating_add(1)));
+                let next = store::last(desk.db, Table::Identity)?.saturating_add(1);
+                return Ok(ids::uuid(store::everywhere(desk.db, next)?));
             }
             _ => return Ok(Uuid::new_v4().to_string()),
         };

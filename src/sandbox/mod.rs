@@ -3,8 +3,9 @@
 //! It serves canonical operations like any backend: a request becomes a job for one of a few
 //! threads, one of which alone writes; what a write does, it does in one transaction. The contract
 //! shapes its answers, the table [`OPERATIONS`] says which operations it has. It is for trying
-//! things out and for tests: one account, nothing delivered to anybody.
+//! things out and for tests: nothing is delivered to anybody.
 
+mod accounts;
 mod activities;
 mod call;
 mod changes;
@@ -33,6 +34,7 @@ mod opening;
 mod parts;
 mod placeholders;
 mod plain;
+mod platform;
 mod presence;
 mod profile;
 mod proof;
@@ -53,6 +55,7 @@ mod tests;
 mod threads;
 mod unite;
 mod uploads;
+mod users;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -65,6 +68,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use rusqlite::TransactionBehavior;
 use tokio::sync::oneshot;
 use tower::Service;
 
@@ -171,6 +175,19 @@ enum Serve {
 
 /// Every operation that the sandbox has a program of its own for.
 const OPERATIONS: &[(&str, Serve)] = &[
+    ("accounts.create", Serve::Write(platform::create_account)),
+    ("accounts.update", Serve::Write(platform::update_account)),
+    ("accounts.delete", Serve::Write(platform::delete_account)),
+    ("account_users.list", Serve::Read(platform::list_members)),
+    ("account_users.create", Serve::Write(platform::add_member)),
+    ("account_users.delete", Serve::Write(platform::remove_member)),
+    ("users.create", Serve::Write(users::create)),
+    ("users.get", Serve::Read(users::get)),
+    ("users.update", Serve::Write(users::update)),
+    ("users.delete", Serve::Write(users::delete)),
+    ("users.sso_link", Serve::Write(users::link)),
+    ("logins.get", Serve::Read(users::look_at_link)),
+    ("logins.create", Serve::Write(users::log_in)),
     ("resolve.inbox", Serve::Read(identities::resolve_inbox)),
     ("resolve.conversation", Serve::Read(csat::resolve_conversation)),
     ("attachments.content", Serve::Read(content::content)),
@@ -265,7 +282,7 @@ struct Running {
     readers: Threads,
     /// By operation.
     serve: Vec<Option<Serve>>,
-    files: Files,
+    files: Arc<Files>,
 }
 
 impl fmt::Debug for Running {
@@ -291,24 +308,25 @@ impl Sandbox {
                 *place = Some(function);
             }
         }
-        let files = Files::claim(params.path.as_deref())?;
+        let files = Files::claim(params.path.as_deref(), params.busy_timeout, &contract)?;
+        let files = Arc::new(files);
         let public_url = params.public_url.trim_end_matches('/').into();
         let shared = Shared {
             shape: Arc::new(Shape { contract, public_url, repeatable: params.repeatable }),
             clock,
         };
-        let start = |name: &str, connections| {
-            Threads::start(name, connections, params.queue, &shared)
+        let start = |name: &str, behaviour, connections| {
+            Threads::start((name, behaviour), connections, &files, params.queue, &shared)
                 .map_err(|source| OpenError::Io { path: files.path.clone(), source })
         };
         // The writer makes the tables that the readers need.
-        let writer =
-            start("writer", vec![files.writer(params.busy_timeout, &shared.shape.contract)?])?;
+        let first = vec![files.writer(&shared.shape.contract)?];
+        let writer = start("writer", TransactionBehavior::Immediate, first)?;
         let mut connections = Vec::new();
         for _ in 0..READERS {
-            connections.push(files.reader(params.busy_timeout)?);
+            connections.push(files.reader()?);
         }
-        let readers = start("reader", connections)?;
+        let readers = start("reader", TransactionBehavior::Deferred, connections)?;
         Ok(Self(Arc::new(Running { writer, readers, serve, files })))
     }
 

@@ -226,7 +226,7 @@ fn open(desk: &Desk<'_>, identity: &Row, body: &Map<String, Value>) -> Result<Ro
         .query_row([], |row| row.get(0))?;
     let mut document = Map::new();
     for (name, value) in [
-        ("uuid", json!(ids::uuid(number))),
+        ("uuid", json!(ids::uuid(store::everywhere(desk.db, number)?))),
         ("inbox_id", json!(inbox)),
         ("contact_id", json!(contact)),
         ("contact_identity_id", json!(identity.id)),

@@ -14,7 +14,7 @@ use crate::sandbox::ids::IdRef;
 use crate::sandbox::once::once;
 use crate::sandbox::query::{Fields, Order, given, page};
 use crate::sandbox::store::{self, Row, Table};
-use crate::sandbox::{Serve, follow, members, secrets};
+use crate::sandbox::{Serve, follow, members, platform, secrets};
 
 /// What is done with a plain resource, by the last word of an operation's name.
 pub(super) const VERBS: [(&str, Serve); 8] = [
@@ -79,13 +79,59 @@ impl<'d> Plain<'d> {
             (Some(owner), Some(asker)) => row.text(owner) == Some(asker),
             _ => true,
         };
-        if foreign || !owned { Err(not_found(self.table.name())) } else { Ok(row) }
+        if foreign || !owned {
+            return Err(not_found(self.table.name()));
+        }
+        if self.stored.platform {
+            platform::refuse_foreign(desk, &row)?;
+        }
+        Ok(row)
     }
 
     /// The agent who asks, where each has their own.
     fn asker<'w>(&self, desk: &'w Desk<'_>) -> Option<&'w str> {
         self.stored.owner.as_ref()?;
         desk.who.id.as_deref().filter(|_| desk.who.kind == "agent")
+    }
+
+    /// The kind with a name, whoever asks.
+    pub(super) fn kind(desk: &Desk<'d>, kind: &str) -> Result<Self, Fault> {
+        let stored = desk.contract().stored().iter().find(|stored| *stored.kind == *kind);
+        let stored = stored.ok_or(ProblemCode::NotSupportedByUpstream)?;
+        let table = Table::of(&stored.kind).ok_or(ProblemCode::Internal)?;
+        Ok(Self { table, stored })
+    }
+
+    /// What the contract says of a new one.
+    pub(super) fn begun(&self, desk: &Desk<'_>) -> Row {
+        let mut row = Row { id: String::new(), number: 0, revision: 0, document: Map::new() };
+        for property in desk.contract().properties(self.stored.schema) {
+            if let Some(default) = &property.default {
+                row.set(&property.name, default.clone());
+            }
+        }
+        row.set("created_at", desk.now.as_str());
+        row.set("updated_at", desk.now.as_str());
+        row
+    }
+
+    /// Stores a new one. People have one number in every account.
+    pub(super) fn insert(
+        &self,
+        desk: &Desk<'_>,
+        document: Map<String, Value>,
+    ) -> Result<Row, Fault> {
+        let whose = if self.table == Table::Agent { desk.hub } else { desk.db };
+        let number = store::next(whose, self.table)?;
+        store::insert_numbered(desk.db, self.table, number, document)
+    }
+
+    /// Takes one away; whatever names it does so no more.
+    pub(super) fn remove(&self, desk: &Desk<'_>, row: &Row) -> Result<(), Fault> {
+        follow::deleted(desk, self, row)?;
+        let sql = format!("DELETE FROM {} WHERE id = ?1", self.table.name());
+        desk.db.prepare_cached(&sql)?.execute([&row.id])?;
+        Ok(())
     }
 
     /// An answer of one of them.
@@ -203,6 +249,9 @@ fn list(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
     if let (Some(owner), Some(asker)) = (&plain.stored.owner, plain.asker(desk)) {
         wanted.and(fields.is(owner, asker)?);
     }
+    if let (true, Some(application)) = (plain.stored.platform, &desk.who.platform) {
+        wanted.and(platform::granted_to(application));
+    }
     if let Some(text) = call.text("q") {
         let looks = plain.stored.looks.iter();
         let looks: Vec<Value> =
@@ -240,14 +289,7 @@ pub(super) fn make(
 ) -> Result<Payload, Fault> {
     let plain = Plain::of(desk, call)?;
     once(desk, call, || {
-        let mut row = Row { id: String::new(), number: 0, revision: 0, document: Map::new() };
-        for property in desk.contract().properties(plain.stored.schema) {
-            if let Some(default) = &property.default {
-                row.set(&property.name, default.clone());
-            }
-        }
-        row.set("created_at", desk.now.as_str());
-        row.set("updated_at", desk.now.as_str());
+        let mut row = plain.begun(desk);
         if let (Some(owner), Some(asker)) = (&plain.stored.owner, plain.asker(desk)) {
             row.set(owner, asker);
         }
@@ -256,7 +298,10 @@ pub(super) fn make(
         }
         let body = write(&mut row)?;
         plain.write(desk, &mut row, &body)?;
-        let row = store::insert(desk.db, plain.table, row.document)?;
+        if plain.stored.platform {
+            platform::grant(desk, &plain, &mut row)?;
+        }
+        let row = plain.insert(desk, row.document)?;
         let mut object = desk.shown(plain.table, &row, &call.all("include"))?;
         secrets::tell(desk, plain.stored, &row, &mut object);
         desk.one(call, &row, object.into())
@@ -264,7 +309,7 @@ pub(super) fn make(
 }
 
 /// What a merge patch names becomes otherwise; whatever names it by a name follows.
-fn update(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
+pub(super) fn update(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault> {
     change(desk, call, |_| call.body())
 }
 
@@ -295,9 +340,7 @@ pub(super) fn delete(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload, Fault>
     let plain = Plain::of(desk, call)?;
     let row = plain.named(desk, call)?;
     call.check_revision(&row)?;
-    follow::deleted(desk, &plain, &row)?;
-    let sql = format!("DELETE FROM {} WHERE id = ?1", plain.table.name());
-    desk.db.prepare_cached(&sql)?.execute([&row.id])?;
+    plain.remove(desk, &row)?;
     desk.answer(call, json!({"id": row.id, "number": row.number}))
 }
 

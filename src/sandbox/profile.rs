@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::canonical::{Payload, Problem, ProblemCode};
-use crate::sandbox::call::{ACCOUNT, Call, stamp};
+use crate::sandbox::call::{Call, stamp};
 use crate::sandbox::desk::Desk;
 use crate::sandbox::fault::Fault;
 use crate::sandbox::ids;
@@ -64,7 +64,7 @@ fn answer(desk: &Desk<'_>, call: &Call<'_>, row: &Row) -> Result<Payload, Fault>
     let known = row.document.get("accounts").and_then(Value::as_array);
     let known = known.and_then(|accounts| accounts.first()).and_then(Value::as_object);
     let mut account = known.cloned().unwrap_or_else(|| {
-        let own = json!({"id": ACCOUNT, "number": 1, "name": null});
+        let own = json!({"id": desk.account.to_string(), "number": desk.account, "name": null});
         own.as_object().cloned().unwrap_or_else(Map::new)
     });
     for name in ["role", "permissions", "availability", "auto_offline"] {

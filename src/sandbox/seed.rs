@@ -50,6 +50,23 @@ pub(super) fn plant(db: &Connection, contract: &Contract) -> Result<(), OpenErro
     })
 }
 
+/// Plants the accounts where there is none yet.
+pub(super) fn plant_accounts(db: &Connection) -> Result<(), OpenError> {
+    let told = |fault: Fault| OpenError::Seed(format!("{fault:?}"));
+    let Some(table) = Table::of("account") else { return Ok(()) };
+    if store::count(db, table, "true", []).map_err(told)? > 0 {
+        return Ok(());
+    }
+    let mut sources = Sources::default();
+    let id = sources.add("seed.yaml", include_str!("seed.yaml"));
+    let node = yaml::parse(&sources, id, yaml::FILE_NODES)
+        .map_err(|problem| OpenError::Seed(problem.render(&sources, false)))?;
+    for account in list(&node, "accounts") {
+        store::insert(db, table, object(account)).map_err(told)?;
+    }
+    Ok(())
+}
+
 fn plant_all(db: &Connection, seed: &Node, contract: &Contract) -> Result<(), Fault> {
     for node in list(seed, "files") {
         plant_file(db, object(node), None)?;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::canonical::contract::{Names, Stored};
 use crate::sandbox::desk::Desk;
 use crate::sandbox::fault::Fault;
+use crate::sandbox::platform;
 use crate::sandbox::store::{self, Row, Table};
 
 /// Conversations of an inbox that wait and have something unread.
@@ -20,7 +21,10 @@ impl Desk<'_> {
         row: &Row,
         includes: &[&str],
     ) -> Result<Map<String, Value>, Fault> {
-        let mut object = self.object(row)?;
+        let mut object = match platform::is_kind(self.contract(), table) {
+            true => platform::object(row),
+            false => self.object(row)?,
+        };
         let stored = self.contract().stored().iter().find(|stored| *stored.kind == *table.name());
         if let Some(stored) = stored {
             self.number_names(stored, &mut object)?;

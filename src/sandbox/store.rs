@@ -111,7 +111,21 @@ impl Table {
 
     /// The id of the resource with a number.
     pub(super) fn id(self, number: i64) -> String {
-        word(self.prefix(), number)
+        match &self {
+            // Its clients write it in paths.
+            Self::Plain(kind) if kind.name() == "account" => number.to_string(),
+            // In the accounts that they work in, users are agents of the same id.
+            Self::Plain(kind) if kind.name() == "user" => Self::Agent.id(number),
+            _ => word(self.prefix(), number),
+        }
+    }
+
+    /// Whose numbers it takes.
+    fn sequence(&self) -> &str {
+        match self {
+            Self::Plain(kind) if kind.name() == "user" => "agent",
+            _ => self.name(),
+        }
     }
 }
 
@@ -209,7 +223,31 @@ pub(super) fn count(
 /// The number of the newest resource there ever was of a kind.
 pub(super) fn last(db: &Connection, table: Table) -> Result<i64, Fault> {
     let sql = "SELECT coalesce(max(last), 0) FROM numbers WHERE kind = ?1";
-    Ok(db.prepare_cached(sql)?.query_row([table.name()], |row| row.get(0))?)
+    Ok(db.prepare_cached(sql)?.query_row([table.sequence()], |row| row.get(0))?)
+}
+
+/// The kind under which a file says whose it is.
+const ACCOUNT_OF_THE_FILE: &str = "@account";
+
+/// Notes whose file it is.
+pub(super) fn belongs_to(db: &Connection, account: i64) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO numbers (kind, last) VALUES (?1, ?2)";
+    db.execute(sql, params![ACCOUNT_OF_THE_FILE, account]).map(|_| ())
+}
+
+/// A number that no other account has, from one that is unique in the account of the file.
+pub(super) fn everywhere(db: &Connection, number: i64) -> Result<i64, Fault> {
+    let sql = "SELECT coalesce(max(last), 1) FROM numbers WHERE kind = ?1";
+    let account: i64 =
+        db.prepare_cached(sql)?.query_row([ACCOUNT_OF_THE_FILE], |row| row.get(0))?;
+    Ok(number | ((account - 1) << 40))
+}
+
+/// The next number of a kind.
+pub(super) fn next(db: &Connection, table: Table) -> Result<i64, Fault> {
+    let sql = "INSERT INTO numbers (kind, last) VALUES (?1, 1)
+               ON CONFLICT (kind) DO UPDATE SET last = last + 1 RETURNING last";
+    Ok(db.prepare_cached(sql)?.query_row([table.sequence()], |row| row.get(0))?)
 }
 
 /// Stores a new resource under the next number of its kind.
@@ -228,14 +266,32 @@ pub(super) fn insert_as(
     id: Option<String>,
     document: Map<String, Value>,
 ) -> Result<Row, Fault> {
-    let number: i64 = db
-        .prepare_cached(
-            "INSERT INTO numbers (kind, last) VALUES (?1, 1)
-             ON CONFLICT (kind) DO UPDATE SET last = last + 1 RETURNING last",
-        )?
-        .query_row([table.name()], |row| row.get(0))?;
-    let id = id.unwrap_or_else(|| table.id(number));
-    let row = Row { id, number, revision: 1, document };
+    let number = next(db, table)?;
+    let id = id.map_or_else(|| id_of(db, table, number), Ok)?;
+    put(db, table, Row { id, number, revision: 1, document })
+}
+
+/// Stores a new resource under a number that no other of its kind has.
+pub(super) fn insert_numbered(
+    db: &Connection,
+    table: Table,
+    number: i64,
+    document: Map<String, Value>,
+) -> Result<Row, Fault> {
+    let id = id_of(db, table, number)?;
+    put(db, table, Row { id, number, revision: 1, document })
+}
+
+/// The id of the resource with a number in the account of the file.
+fn id_of(db: &Connection, table: Table, number: i64) -> Result<String, Fault> {
+    Ok(match table {
+        // The same in every account.
+        Table::Agent => table.id(number),
+        _ => table.id(everywhere(db, number)?),
+    })
+}
+
+fn put(db: &Connection, table: Table, row: Row) -> Result<Row, Fault> {
     let sql = format!(
         "INSERT INTO {} (id, number, revision, document) VALUES (?1, ?2, 1, ?3)",
         table.name()

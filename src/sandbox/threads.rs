@@ -9,16 +9,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::{io, mem};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use crate::canonical::{Payload, ProblemCode, Request};
+use crate::canonical::{Payload, Problem, ProblemCode, Request};
 use crate::error::Error;
+use crate::sandbox::accounts::{self, Databases};
 use crate::sandbox::call::Call;
-use crate::sandbox::desk::Desk;
-use crate::sandbox::fault::Fault;
+use crate::sandbox::desk::{Desk, Place};
+use crate::sandbox::fault::{Fault, not_found};
+use crate::sandbox::files::Files;
 use crate::sandbox::shape::Shape;
-use crate::sandbox::{Clock, Serve};
+use crate::sandbox::store::Row;
+use crate::sandbox::{Clock, Serve, platform};
 
 /// A request and where its answer goes.
 pub(super) struct Job {
@@ -47,10 +50,12 @@ impl fmt::Debug for Threads {
 }
 
 impl Threads {
-    /// One thread per connection. At most `length` jobs wait.
+    /// One thread per connection to the sandbox's own file, whose transactions begin as
+    /// `behaviour` says. At most `length` jobs wait.
     pub(super) fn start(
-        name: &str,
+        (name, behaviour): (&str, TransactionBehavior),
         connections: Vec<Connection>,
+        files: &Arc<Files>,
         length: usize,
         shared: &Shared,
     ) -> io::Result<Self> {
@@ -58,8 +63,8 @@ impl Threads {
         let jobs = Arc::new(Mutex::new(jobs));
         let mut threads = Self { queue: Some(queue), running: Vec::new() };
         for db in connections {
-            let (jobs, shared) = (Arc::clone(&jobs), shared.clone());
-            let run = move || run(db, &jobs, &shared);
+            let (jobs, files, shared) = (Arc::clone(&jobs), Arc::clone(files), shared.clone());
+            let run = move || run(&Databases::new(db, files, behaviour), &jobs, &shared);
             threads.running.push(Builder::new().name(format!("sandbox-{name}")).spawn(run)?);
         }
         Ok(threads)
@@ -81,7 +86,7 @@ impl Drop for Threads {
     }
 }
 
-fn run(mut db: Connection, jobs: &Mutex<Receiver<Job>>, shared: &Shared) {
+fn run(databases: &Databases, jobs: &Mutex<Receiver<Job>>, shared: &Shared) {
     loop {
         // The guard is held while waiting: the next thread waits for the lock instead.
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -90,7 +95,8 @@ fn run(mut db: Connection, jobs: &Mutex<Receiver<Job>>, shared: &Shared) {
         if reply.is_closed() && matches!(serve, Serve::Read(_)) {
             continue;
         }
-        let answer = catch_unwind(AssertUnwindSafe(|| carry_out(&mut db, &request, serve, shared)));
+        let answer =
+            catch_unwind(AssertUnwindSafe(|| carry_out(databases, &request, serve, shared)));
         let answer = match answer {
             Ok(answer) => answer.map_err(Error::from),
             // The transaction was rolled back while unwinding.
@@ -101,8 +107,10 @@ fn run(mut db: Connection, jobs: &Mutex<Receiver<Job>>, shared: &Shared) {
     }
 }
 
+/// Carries out a request in the account that it names. One that names none is for the first account
+/// that does not refuse it.
 fn carry_out(
-    db: &mut Connection,
+    databases: &Databases,
     request: &Request,
     serve: Serve,
     shared: &Shared,
@@ -114,18 +122,65 @@ fn carry_out(
         request,
         now: (shared.clock)(),
     };
-    call.check_account()?;
-    match serve {
-        Serve::Read(read) => {
-            // One transaction, so that every part of the answer is of the same moment.
-            let snapshot = db.transaction()?;
-            read(&Desk::new(&snapshot, &shared.shape, &call)?, &call)
+    let work = Work { databases, call: &call, serve, shape: &shared.shape };
+    if let Some(reference) = call.text("account_id") {
+        return work.within(&accounts::named(databases.hub(), reference)?);
+    }
+    let mut first = None;
+    if platform::is_about(&call) {
+        return work.within(&accounts::named(databases.hub(), &accounts::FIRST.to_string())?);
+    }
+    for account in accounts::all(databases.hub())? {
+        match work.within(&account) {
+            Err(Fault::Refused(problem)) if is_elsewhere(&problem) => {
+                first.get_or_insert(Fault::Refused(problem));
+            }
+            done => return done,
         }
-        Serve::Write(write) => {
-            let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let payload = write(&Desk::new(&change, &shared.shape, &call)?, &call)?;
-            change.commit()?;
-            Ok(payload)
+    }
+    Err(first.unwrap_or_else(|| not_found("account")))
+}
+
+/// Whether another account may answer what one has refused.
+fn is_elsewhere(problem: &Problem) -> bool {
+    matches!(problem.code, ProblemCode::NotFound | ProblemCode::Forbidden)
+}
+
+struct Work<'w> {
+    databases: &'w Databases,
+    call: &'w Call<'w>,
+    serve: Serve,
+    shape: &'w Shape,
+}
+
+impl Work<'_> {
+    /// One transaction in each file that may be touched, so that every part of an answer is of the
+    /// same moment, and a write is done whole or not at all.
+    fn within(&self, account: &Row) -> Result<Payload, Fault> {
+        let (databases, call) = (self.databases, self.call);
+        let hub = databases.begin(databases.hub())?;
+        let own = match account.number {
+            accounts::FIRST => None,
+            number => Some(databases.other(number)?),
+        };
+        let own = own.as_deref().map(|db| databases.begin(db)).transpose()?;
+        let home: &Connection = own.as_ref().unwrap_or(&hub);
+        let platform = platform::is_about(call);
+        let db: &Connection = if platform { &hub } else { home };
+        let place = Place { db, home, hub: &hub, account: account.number, databases };
+        let desk = Desk::new(place, self.shape, call)?;
+        platform::refuse_others(&desk, call, account)?;
+        let (Serve::Read(serve) | Serve::Write(serve)) = self.serve;
+        let payload = serve(&desk, call)?;
+        let gone = desk.gone.get();
+        drop(desk);
+        if let Serve::Write(_) = self.serve {
+            own.map_or(Ok(()), Transaction::commit)?;
+            hub.commit()?;
         }
+        if let Some(account) = gone {
+            databases.remove(account);
+        }
+        Ok(payload)
     }
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::canonical::{Payload, Problem, ProblemCode, Upload};
 use crate::error::Error;
-use crate::sandbox::call::{ACCOUNT, Call, stamp};
+use crate::sandbox::call::{Call, stamp};
 use crate::sandbox::desk::Desk;
 use crate::sandbox::fault::{Fault, invalid};
 use crate::sandbox::once::once;
@@ -109,7 +109,7 @@ fn sent(desk: &Desk<'_>, call: &Call<'_>, file: &Upload) -> Result<Payload, Faul
         ("file_name", json!(file.name())),
         ("content_type", json!(essence)),
         ("size", json!(size)),
-        ("url", json!(format!("{OWN_LINK}{ACCOUNT}/attachments/{id}/content"))),
+        ("url", json!(format!("{OWN_LINK}{}/attachments/{id}/content", desk.account))),
         ("uploaded_at", json!(desk.now)),
     ];
     let members = members.map(|(name, value)| (name.to_owned(), value));

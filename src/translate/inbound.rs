@@ -154,7 +154,7 @@ where
     }
     let mut rendered = coding::apply(asked, rendered, wanted).await;
     rendered.varies &= params.compression;
-    render::answer(asked, reply, rendered, &results)
+    render::answer(asked, route, reply, rendered, &results)
 }
 
 /// Validates a canonical body as it stands.

@@ -240,12 +240,13 @@ pub struct Asked<'a> {
 /// 500 where a reply's own header cannot be written.
 pub fn answer(
     asked: Asked<'_>,
+    route: &Route,
     reply: &Reply,
     rendered: Rendered,
     results: &Results,
 ) -> Result<Answer, Error> {
     let outcome = outcome(results);
-    let read = asked.method == Method::GET || asked.method == Method::HEAD;
+    let read = (asked.method == Method::GET || asked.method == Method::HEAD) && !route.no_store;
     let etag = rendered.etag.and_then(|etag| HeaderValue::from_maybe_shared(etag).ok());
     let unchanged =
         read && etag.as_ref().is_some_and(|etag| matches(asked.headers, etag.as_bytes()));
@@ -286,6 +287,9 @@ pub fn answer(
     }
     if rendered.varies {
         headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    }
+    if route.no_store {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     if read {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));

@@ -66,6 +66,7 @@ where
                 Claim::Route(claimed) => Some(claimed.route),
                 _ => None,
             },
+            credential: call.credential(),
             record: call.record.clone(),
             head: call.head.method == Method::HEAD,
         };
@@ -80,6 +81,8 @@ struct Caller {
     mount: Option<usize>,
     /// Number of the route that claims the request.
     route: Option<u32>,
+    /// What it asks for, of its dialect.
+    credential: Option<usize>,
     record: Record,
     head: bool,
 }
@@ -178,10 +181,14 @@ impl Caller {
     }
 
     fn envelope(&self, dialect: &Dialect, problem: &Problem) -> Option<(u16, &'static str, Bytes)> {
-        // What a route says of a code goes before all that its dialect says.
+        // What a route says of a code goes before what its credential says, and that before all that
+        // its dialect says.
         let of_route = self.route.and_then(|number| self.catalog.route(number));
+        let credential = self.credential.and_then(|index| dialect.credentials.get(index));
+        let of_credential = credential.and_then(|credential| credential.errors.as_ref());
         let envelope = of_route
             .and_then(|route| route.envelopes.find(problem.code, problem.cause))
+            .or_else(|| of_credential?.find(problem.code, problem.cause))
             .or_else(|| dialect.envelopes.find(problem.code, problem.cause))?;
         let status = envelope.status.unwrap_or_else(|| problem.code.status());
         match &envelope.body {

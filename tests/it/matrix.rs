@@ -36,8 +36,14 @@ struct Ask {
 
 impl Ask {
     async fn of(&self, client: &Client) -> Answer {
+        self.by(client, None).await
+    }
+
+    /// Asked as somebody else.
+    async fn by(&self, client: &Client, actor: Option<&str>) -> Answer {
         let method = Method::from_bytes(self.method.as_bytes()).unwrap();
         let mut headers = BEARER.to_vec();
+        headers.extend(actor.map(|actor| ("deskbridge-actor", actor)));
         if !self.body.is_empty() {
             headers.push(("content-type", "application/json"));
         }
@@ -171,7 +177,7 @@ async fn a_write_is_seen_by_every_read_at_once() {
         let name = case["operation"].as_str().unwrap();
         let Some(operation) = served(contract).find(|o| &*o.name == name) else { continue };
         let names = BTreeMap::from([("account_id", "1".to_owned())]);
-        let answer = ask(operation, &names, case).of(&gateway).await;
+        let answer = ask(operation, &names, case).by(&gateway, case["actor"].as_str()).await;
         assert!(answer.status.is_success(), "{case}: {}", answer.text());
         let mut changed = 0;
         for read in &reads {
@@ -184,7 +190,10 @@ async fn a_write_is_seen_by_every_read_at_once() {
             }
             changed += usize::from(before.insert(read, there.body.to_vec()).unwrap() != there.body);
         }
-        assert!(changed > 0, "no read shows that {case} has done anything");
+        assert!(
+            changed > 0 || case["shows"] == false,
+            "no read shows that {case} has done anything"
+        );
     }
     assert!(wrong.is_empty(), "{} answers were old:\n{}", wrong.len(), wrong.join("\n"));
 }

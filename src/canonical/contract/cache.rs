@@ -51,6 +51,9 @@ pub(super) fn read(
     let moved = fields.list("invalidates").unwrap_or_default();
     let until = fields.list("until").unwrap_or_default();
     written.facts.widen = fields.boolean("widen").unwrap_or(false);
+    written.facts.everything = fields.boolean("everything").unwrap_or(false) && !safe;
+    let no_store = fields.entry("no_store");
+    written.facts.no_store = fields.boolean("no_store").unwrap_or(false);
     if let Some(member) = fields.text("non_empty") {
         written.facts.non_empty = Some(member.into());
         written.non_empty = fields.get("non_empty").map(|n| n.span);
@@ -95,6 +98,9 @@ pub(super) fn read(
     let [revalidate, failing] = windows;
     written.facts.stale_while_revalidate = window(revalidate);
     written.facts.stale_if_error = window(failing);
+    if let (Some(entry), Some(_)) = (no_store, ttl) {
+        problem(entry.key_span, "what clients are not to keep is not stored here either");
+    }
     if let Some(entry) = invalidates
         && safe
     {

@@ -52,6 +52,8 @@ pub struct Stored {
     pub looks: Vec<Box<str>>,
     /// The member with the id of the agent whose it is: nobody else sees it.
     pub owner: Option<Box<str>>,
+    /// Of no account, and only for the platform application that made it.
+    pub platform: bool,
     /// The kind of what belongs to it, and the list in which these name it: `agent`, `team_ids`.
     pub members: Option<Names>,
     /// The member by which it has a name beside its id: `x:slug:help` is the one whose `slug` is that.
@@ -128,6 +130,9 @@ pub struct Operation {
     pub public: bool,
     /// Whether it changes nothing: every GET, and what the contract marks `x-safe`.
     pub safe: bool,
+    /// `x-roles`: who may ask for it beside the gateway. None listed are all but platform
+    /// applications.
+    pub roles: Vec<Box<str>>,
     /// `x-cache`.
     pub cache: CacheFacts,
     /// `x-continued` of one of its parameters: how a list that is cut off in its answer goes on.
@@ -198,6 +203,10 @@ pub struct CacheFacts {
     pub until: Vec<Vec<Box<str>>>,
     /// `widen: true`: reads of one object are asked in one widened view (`include`s united).
     pub widen: bool,
+    /// `no_store: true`: the answer has secrets; clients are told to keep nothing of it.
+    pub no_store: bool,
+    /// `everything: true`: a write after which no answer that was stored may be given again.
+    pub everything: bool,
     /// `non_empty: data`: an answer whose list under this member is empty is not stored.
     pub non_empty: Option<Box<str>>,
 }

@@ -8,6 +8,9 @@ use crate::syntax::yaml::Entry;
 use crate::syntax::{Code, Diagnostic, Fields, Node, Span, Value};
 
 const METHODS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
+/// Who may ask for something, as far as the contract tells them apart.
+const ROLES: [&str; 7] =
+    ["administrator", "agent", "bot", "contact", "gateway", "limited", "platform"];
 const MERGE_PATCH: &str = "application/merge-patch+json";
 const PARTIAL: u16 = 206;
 const FORM: &str = "multipart/form-data";
@@ -75,6 +78,7 @@ impl<'n> Reader<'n, '_> {
         let responses = fields.required("responses");
         let security = fields.list("security");
         let safe = method == "get" || fields.boolean("x-safe").unwrap_or(false);
+        let roles = fields.list("x-roles").unwrap_or_default();
         let x_cache = fields.required("x-cache");
         fields.finish();
 
@@ -98,10 +102,25 @@ impl<'n> Reader<'n, '_> {
             binary,
             public: security.is_some_and(<[Node]>::is_empty),
             safe,
+            roles: self.roles(roles),
             cache: facts,
             continued: None,
         };
         Some(Read { operation, tags, until, non_empty, unless, continued })
+    }
+
+    fn roles(&mut self, nodes: &'n [Node]) -> Vec<Box<str>> {
+        let mut roles = Vec::new();
+        for node in nodes {
+            match node.as_text().filter(|word| ROLES.contains(word)) {
+                Some(word) => roles.push(word.into()),
+                None => {
+                    let message = format!("`x-roles` may hold {}", ROLES.join(", "));
+                    self.error(Code::Contract, node, message);
+                }
+            }
+        }
+        roles
     }
 
     fn parameters(

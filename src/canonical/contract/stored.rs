@@ -44,6 +44,7 @@ impl<'n> Reader<'n, '_> {
         let scope = fields.text("scope");
         let members_at = fields.get("members").map(|n| n.span);
         let members = fields.text("members");
+        let platform = fields.boolean("platform").unwrap_or(false);
         fields.finish();
         let mut named: Vec<(Box<str>, Span)> = Vec::new();
         let mut unique = Vec::new();
@@ -94,6 +95,7 @@ impl<'n> Reader<'n, '_> {
             unique,
             looks: texts.into_iter().map(|(name, _)| name).collect(),
             owner: owner.map(Into::into),
+            platform,
             members,
             named: by_name.map(Into::into),
             parent: parent.map(Into::into),

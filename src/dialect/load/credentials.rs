@@ -15,7 +15,7 @@ use crate::syntax::{Code, Diagnostic, Diagnostics, Fields, Node, Span, Value, cl
 
 use super::Context;
 use super::calls::{self, Written};
-use super::yaml;
+use super::{errors, yaml};
 use crate::dialect::catalog::documents::LOOK_UPS;
 use crate::dialect::route::{Call, Inputs};
 use crate::dialect::scheme::{Credential, Place};
@@ -69,6 +69,8 @@ fn offer(entry: &Entry, cx: &mut Context<'_>) -> Option<Offer> {
     let refused = fields.get("refused");
     let guard = fields.get("guard");
     let sees = fields.map("sees");
+    let admits = fields.list("admits");
+    let errors = fields.get("errors");
     let default = fields.boolean("default").unwrap_or_default();
     fields.finish();
 
@@ -84,6 +86,11 @@ fn offer(entry: &Entry, cx: &mut Context<'_>) -> Option<Offer> {
     let (resolve, yielded, agree) = resolve(written, yields?, &pairs, &mut inputs, cx);
     let facts = facts(yields?, place.as_ref(), cx.diagnostics);
     let sight = sees.map(|entries| Arc::new(sight(entries, &facts, cx)));
+    let admits = match admits {
+        Some(words) => self::admits(words, cx.diagnostics),
+        None => usual(yields?),
+    };
+    let errors = errors.map(|node| errors::rows(node, cx));
     Some(Offer {
         credential: Credential {
             name: entry.key.as_str().into(),
@@ -95,11 +102,43 @@ fn offer(entry: &Entry, cx: &mut Context<'_>) -> Option<Offer> {
             bound: bound(yields?),
             refused: refused.unwrap_or(ProblemCode::Unauthorized),
             sight,
+            admits,
+            errors,
         },
         default,
         guard,
         facts,
     })
+}
+
+/// Kinds of principals.
+const KINDS: [&str; 5] = ["agent", "bot", "contact", "gateway", "platform"];
+
+/// Where nothing else is said, platform applications have credentials of their own, and others
+/// none of theirs.
+fn usual(yields: &Node) -> Vec<Box<str>> {
+    let platform = yields.get("kind").and_then(Node::as_text) == Some("platform");
+    KINDS.iter().filter(|kind| (**kind == "platform") == platform).map(|k| (*k).into()).collect()
+}
+
+fn admits(words: &[Node], diagnostics: &mut Diagnostics) -> Vec<Box<str>> {
+    let mut kinds = Vec::new();
+    for node in words {
+        let word = node.as_text().unwrap_or_default();
+        if KINDS.contains(&word) {
+            kinds.push(word.into());
+            continue;
+        }
+        diagnostics.push(
+            Diagnostic::error(
+                Code::UnknownWord,
+                node.span,
+                format!("`{word}` is no kind of principal; kinds are {}", KINDS.join(", ")),
+            )
+            .suggest(closest(word, KINDS)),
+        );
+    }
+    kinds
 }
 
 fn place(node: &Node, diagnostics: &mut Diagnostics) -> Option<Place> {

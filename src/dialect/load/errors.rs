@@ -92,6 +92,12 @@ fn unreachable(row: &Envelope, route: &Route, cx: &Context<'_>) -> Option<&'stat
     (OF_WRITES.contains(&code) && !writes).then_some("this route writes nothing")
 }
 
+/// Reads a table that is laid before the dialect's own: it need not say everything.
+pub(super) fn rows(node: &Node, cx: &mut Context<'_>) -> Envelopes {
+    let entries = node.as_map().unwrap_or_default();
+    Envelopes::new(entries.iter().filter_map(|entry| row(entry, false, cx)).collect())
+}
+
 fn row(entry: &Entry, standard: bool, cx: &mut Context<'_>) -> Option<Envelope> {
     let (code, cause) = key(entry, cx)?;
     const OWN: [&str; 5] = ["status", "body", "text", "empty", "media"];

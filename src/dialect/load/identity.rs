@@ -75,6 +75,8 @@ pub(super) fn routes(
                     walk: None,
                     whole: false,
                 }],
+                safe: operation.safe,
+                no_store: operation.cache.no_store,
                 replies: vec![make.reply()],
                 envelopes: Envelopes::default(),
                 inputs: inputs(operation),

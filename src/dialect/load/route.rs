@@ -3,7 +3,7 @@
 use crate::canonical::Contract;
 use crate::canonical::contract::{Location, Operation, RequestBody, SchemaId};
 use crate::mapping::{Compiled, Root, RootKind, Scope};
-use crate::syntax::{Code, Diagnostic, Node, Value, closest};
+use crate::syntax::{Code, Diagnostic, Node, Span, Value, closest};
 
 use super::calls::{self, Written};
 use super::credentials::Offer;
@@ -81,6 +81,9 @@ pub(super) fn compile(
         }
         None => None,
     };
+    let read = |part: &Parts| part.all().any(|c| calls::reads(c, REQUEST));
+    let reads = parts.iter().position(read).and_then(|index| calls.get(index));
+    let received = received(&calls, reads.map(|call| call.span), &scope, cx);
     // … and once more with what that asks to be included.
     let mut compiled = Vec::new();
     for (index, part) in parts.into_iter().enumerate() {
@@ -96,10 +99,14 @@ pub(super) fn compile(
             Some(Body { program: decoded.program, required, form: None, whole: None })
         }
         (Some(_), None) => return None,
-        (None, _) => received(&calls, &scope, cx),
+        (None, _) => received,
     };
     let answers = answers(replies, &calls, verbatim, cx.contract);
     let known = known_query(known, &line.template, &inputs);
+    let operations = || calls.iter().map(|call| cx.contract.get(call.operation));
+    let safe = operations().all(|operation| operation.safe);
+    let no_store =
+        operations().any(|operation| operation.cache.no_store) || (line.method == "GET" && !safe);
     let route = Route {
         name: written.name.into(),
         number: 0,
@@ -111,6 +118,8 @@ pub(super) fn compile(
         query: known,
         guard: guarded.then_some(0),
         calls: compiled.into_iter().collect::<Option<_>>()?,
+        safe,
+        no_store,
         replies: answers,
         envelopes: Envelopes::default(),
         inputs,
@@ -122,12 +131,21 @@ pub(super) fn compile(
     Some((route, asked))
 }
 
-/// A client's body that only calls decode, each for itself: it is received, and passed on as it is.
-fn received(calls: &[Written<'_>], scope: &Scope, cx: &mut Context<'_>) -> Option<Body> {
+/// A client's body that only calls read, each for itself: it is received, and passed on as it is.
+/// `reads` is a call that has something of it in another place than its own body.
+fn received(
+    calls: &[Written<'_>],
+    reads: Option<Span>,
+    scope: &Scope,
+    cx: &mut Context<'_>,
+) -> Option<Body> {
     let decodes = |c: &&Written<'_>| c.body.is_some_and(|body| body.get("record").is_some());
-    let call = calls.iter().find(decodes)?;
-    let required = cx.contract.get(call.operation).body.as_ref().is_some_and(|b| b.required);
-    let whole = yaml::text(call.span, "$request.body");
+    let takes = |c: &Written<'_>| cx.contract.get(c.operation).body.as_ref();
+    let (required, span) = match calls.iter().find(decodes) {
+        Some(call) => (takes(call).is_some_and(|b| b.required), call.span),
+        None => (false, reads?),
+    };
+    let whole = yaml::text(span, "$request.body");
     let copied = cx.library.pick(&whole, scope, cx.diagnostics)?;
     Some(Body { program: copied.program, required, form: None, whole: None })
 }

@@ -157,15 +157,21 @@ impl Router {
         let Ok(found) = claim.tree.at(if rest.is_empty() { "/" } else { rest }) else {
             return nothing(false);
         };
-        let fits = |index: usize| dialect.routes.get(index).is_some_and(|r| asks(r, query));
+        let is = |index: usize, test: &dyn Fn(&Route) -> bool| {
+            dialect.routes.get(index).is_some_and(test)
+        };
+        // What a GET makes, nobody who asks only for its head wants made.
+        let safe = |index: usize| is(index, &|r| r.safe);
+        let takes = |index: usize| method != "HEAD" || safe(index);
+        let fits = |index: usize| takes(index) && is(index, &|r| asks(r, query));
         let Some(route) =
             claim.choose(found.value, method, fits).and_then(|i| dialect.routes.get(i))
         else {
             // The method may be right, and what the query must say missing.
-            if claim.choose(found.value, method, |_| true).is_some() {
+            if claim.choose(found.value, method, takes).is_some() {
                 return nothing(false);
             }
-            return Recognition::Method { mount, allow: claim.allow(found.value) };
+            return Recognition::Method { mount, allow: claim.allow(found.value, safe) };
         };
         match values(route, claim.prefix.len(), rest) {
             Some(path) => Recognition::Route { mount, route, path },
@@ -216,12 +222,12 @@ impl Claim {
         }
     }
 
-    fn allow(&self, choices: &Choices) -> Vec<&'static str> {
+    fn allow(&self, choices: &Choices, safe: impl Fn(usize) -> bool) -> Vec<&'static str> {
         let mut allow = Vec::new();
-        for (method, _) in choices {
+        for (method, route) in choices {
             allow.push(*method);
             match *method {
-                "GET" => allow.push("HEAD"),
+                "GET" if safe(*route) => allow.push("HEAD"),
                 "PATCH" if self.put_is_patch => allow.push("PUT"),
                 _ => {}
             }

@@ -10,6 +10,7 @@ mod opening;
 mod parts;
 mod people;
 mod plain;
+mod platform;
 mod reading;
 mod records;
 mod reports;

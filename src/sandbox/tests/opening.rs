@@ -158,8 +158,8 @@ async fn the_table_is_the_contracts() {
 
 #[test]
 fn the_files_are_strict_and_their_references_hold() {
-    let files = files::Files::claim(None).unwrap();
-    let db = files.writer(Duration::ZERO, &embedded()).unwrap();
+    let files = files::Files::claim(None, Duration::ZERO, &embedded()).unwrap();
+    let db = files.writer(&embedded()).unwrap();
     let loose: i64 = db
         .query_row("SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%' AND NOT strict", [], |r| r.get(0))
         .unwrap();

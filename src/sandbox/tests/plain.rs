@@ -32,12 +32,12 @@ fn bodies() -> BTreeMap<&'static str, Value> {
     ])
 }
 
-/// The kinds of which new ones are made.
+/// The kinds of which new ones are made in an account.
 fn kinds(bench: &Bench) -> Vec<Stored> {
     let makes = |stored: &&Stored| {
         bench.contract.operation(&format!("{}.create", stored.operations)).is_some()
     };
-    bench.contract.stored().iter().filter(makes).cloned().collect()
+    bench.contract.stored().iter().filter(|s| !s.platform).filter(makes).cloned().collect()
 }
 
 /// Whether the contract has an operation of a kind.

@@ -262,9 +262,12 @@ async fn look_ups_and_shared_reads_are_the_gateways_own() {
 #[tokio::test]
 async fn a_credential_without_an_account_is_refused_where_it_needs_one() {
     let pair = Pair::here().await;
-    let platform = [("authorization", "Bearer demo-platform")];
-    let refused = ask(&pair, "/third-party/v1/conversations", &platform).await.expect(403);
+    let gateway = [("authorization", "Bearer demo-gateway")];
+    let refused = ask(&pair, "/third-party/v1/conversations", &gateway).await.expect(403);
     assert_eq!(refused.value(), json!({ "message": "This action is unauthorized." }));
-    ask(&pair, "/v1/resolve/inboxes/demo-inbox", &platform).await.expect(200);
+    ask(&pair, "/v1/resolve/inboxes/demo-inbox", &gateway).await.expect(200);
+    // A platform application is nobody there.
+    let platform = [("authorization", "Bearer demo-platform")];
+    ask(&pair, "/third-party/v1/conversations", &platform).await.expect(401);
     pair.settle();
 }

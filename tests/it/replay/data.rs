@@ -49,6 +49,16 @@ impl Data {
         self.instead.iter().fold(text.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours))
     }
 
+    /// Who sends a request of a route: the longest key that says so.
+    fn credential(&self, dialect: &str, route: &str) -> Option<&BTreeMap<String, String>> {
+        let own = |key: &str| match key.split_once('/') {
+            None => key == dialect,
+            Some((of, routes)) => of == dialect && route.starts_with(routes),
+        };
+        let fitting = self.credentials.iter().filter(|(key, _)| own(key));
+        fitting.max_by_key(|(key, _)| key.len()).map(|(_, credential)| credential)
+    }
+
     /// The requests of a dialect's examples as the sandbox gets them.
     pub(super) fn requests(&self, dialect: &str, catalog: &Catalog) -> Vec<Asked> {
         let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
@@ -59,7 +69,7 @@ impl Data {
         for asked in &mut all {
             asked.target = self.here(&asked.target);
             asked.body = self.here(&asked.body);
-            let Some(own) = self.credentials.get(&*dialect.name) else { continue };
+            let Some(own) = self.credential(&dialect.name, &asked.route) else { continue };
             if !asked.own_credential {
                 asked.headers.extend(own.iter().map(|(k, v)| (k.clone(), v.clone())));
             }

@@ -54,6 +54,8 @@ mounts:
   - {{ dialect: third-party, tenant: demo }}
   - {{ dialect: canonical, tenant: demo }}
 credentials:
+  - {{ name: gateway, secret: \"${{env:GATEWAY_TOKEN}}\", tenant: demo, actor: gateway, act_as: true }}
+  - {{ name: admin, secret: \"${{env:ADMIN_TOKEN}}\", tenant: demo, account: \"1\", actor: \"agent:n:1\", dialects: [account, chatwoot-account] }}
   - {{ name: agent, secret: \"${{env:AGENT_TOKEN}}\", tenant: demo, account: \"1\", actor: \"agent:n:2\", dialects: [account, chatwoot-account] }}
   - {{ name: bearer, secret: \"${{env:BEARER_TOKEN}}\", tenant: demo, account: \"1\", actor: \"agent:n:1\", dialects: [third-party, canonical], act_as: true }}
   - {{ name: limited, secret: \"${{env:LIMITED_TOKEN}}\", tenant: demo, account: \"1\", actor: \"agent:n:5\", reads_as: actor }}
@@ -71,7 +73,7 @@ pub(super) fn sandbox(data: &Data) -> String {
 
 pub(super) fn before(backend: impl std::fmt::Display, data: &Data) -> String {
     format!(
-        "upstreams:\n  main: {{ kind: canonical, url: \"http://{backend}/v1\", credential: \"${{env:BEARER_TOKEN}}\" }}{}",
+        "upstreams:\n  main: {{ kind: canonical, url: \"http://{backend}/v1\", credential: \"${{env:GATEWAY_TOKEN}}\" }}{}",
         common(data)
     )
 }

@@ -15,7 +15,9 @@ use super::client::Client;
 /// The environment of every gateway here: a configuration's file holds no secrets.
 pub(crate) const SECRETS: &[(&str, &str)] = &[
     ("BACKEND_TOKEN", "backend-secret"),
+    ("ADMIN_TOKEN", "demo-admin"),
     ("AGENT_TOKEN", "demo-agent"),
+    ("GATEWAY_TOKEN", "demo-gateway"),
     ("BEARER_TOKEN", "demo-bearer"),
     ("OTHER_TOKEN", "other-bearer"),
     ("EVENTS_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
@@ -138,6 +140,8 @@ mounts:
   - {{ dialect: third-party, tenant: demo }}
   - {{ dialect: canonical, tenant: demo }}
 credentials:
+  - {{ name: admin, secret: \"${{env:ADMIN_TOKEN}}\", tenant: demo, account: \"1\", actor: \"agent:n:1\", dialects: [account, chatwoot-account] }}
+  - {{ name: platform, secret: \"${{env:PLATFORM_TOKEN}}\", tenant: demo, actor: \"platform:n:1\", dialects: [account, chatwoot-account, canonical] }}
   - {{ name: agent, secret: \"${{env:AGENT_TOKEN}}\", tenant: demo, account: \"1\", actor: \"agent:n:2\", dialects: [account, chatwoot-account] }}
   - {{ name: bearer, secret: \"${{env:BEARER_TOKEN}}\", tenant: demo, account: \"1\", actor: \"agent:n:2\", dialects: [third-party, canonical], act_as: true }}
 {more}"

@@ -30,7 +30,7 @@ fn addresses(dialect: &Dialect) -> BTreeMap<String, Vec<&'static str>> {
     for route in &dialect.routes {
         let methods = all.entry(address(route)).or_default();
         methods.push(route.method);
-        if route.method == "GET" {
+        if route.method == "GET" && route.safe {
             methods.push("HEAD");
         }
         if route.method == "PATCH" && dialect.quirks.put_is_patch {

@@ -73,6 +73,7 @@ async fn walk(client: &impl Sends, catalog: &Catalog, dialect: &str) -> Vec<Stri
             wrong.push(format!("{}: {method} {path} is for {found:?}", step.name));
             continue;
         }
+        let credential = step.credential.as_ref().unwrap_or(&credential);
         let told = |wrong: &mut Vec<String>, what: Vec<String>| {
             wrong.extend(what.into_iter().map(|what| format!("{}: {what}", step.name)));
         };
@@ -91,14 +92,14 @@ async fn walk(client: &impl Sends, catalog: &Catalog, dialect: &str) -> Vec<Stri
             && spoilt.insert(step.route.clone())
         {
             for (body, status) in SPOILT {
-                let answer = step.send_instead(client, &credential, &known, *body).await;
+                let answer = step.send_instead(client, credential, &known, *body).await;
                 if answer.status != *status {
                     told(&mut wrong, vec![format!("answers {} to {body:?}", answer.status)]);
                 }
                 told(&mut wrong, promises.check(operation, &answer));
             }
         }
-        let own: &[(String, String)] = if step.stranger { &[] } else { &credential };
+        let own: &[(String, String)] = if step.stranger { &[] } else { credential };
         let answer = step.send(client, own, &known).await;
         told(&mut wrong, step.learn(&answer, &mut known));
         told(&mut wrong, promises.check(operation, &answer));
@@ -136,9 +137,9 @@ pub(crate) async fn walk_all(client: &impl Sends) {
 #[tokio::test]
 async fn every_walk_leads_through_a_gateway_in_front_of_another() {
     let backend = Gateway::sandbox().await;
-    // The sandbox knows the bearer, and no token of a backend's own.
+    // The sandbox knows the gateway, and no token of a backend's own.
     let configuration = in_front_of(&backend.address.to_string(), "");
-    let configuration = configuration.replace("env:BACKEND_TOKEN", "env:BEARER_TOKEN");
+    let configuration = configuration.replace("env:BACKEND_TOKEN", "env:GATEWAY_TOKEN");
     let gateway = Gateway::configured(&configuration).await;
     walk_all(&gateway.client()).await;
 }

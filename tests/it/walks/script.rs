@@ -28,6 +28,8 @@ pub(crate) struct Step {
     /// Name → a text, or `{ file: path, type: media type }`.
     multipart: Option<Value>,
     headers: Vec<(String, String)>,
+    /// Headers of somebody else in the place of the walk's credential.
+    pub(crate) credential: Option<Vec<(String, String)>>,
     /// Without the walk's credential.
     pub(crate) stranger: bool,
     /// Somebody else's request, by which they set the scene; nothing of the answer is checked but
@@ -77,6 +79,12 @@ impl Walk {
     }
 }
 
+fn in_query(address: &str, member: &str) -> Option<Value> {
+    let (_, query) = address.split_once('?')?;
+    let mut members = form_urlencoded::parse(query.as_bytes());
+    members.find(|(name, _)| name == member).map(|(_, value)| value.into_owned().into())
+}
+
 pub(crate) fn object(value: &Value) -> BTreeMap<String, Value> {
     value.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect()
 }
@@ -90,7 +98,7 @@ pub(crate) fn only(what: &str, value: &Value, keys: &[&str]) {
 
 impl Step {
     pub(crate) fn of(path: &str, number: usize, step: &Value) -> Self {
-        const KEYS: [&str; 12] = [
+        const KEYS: [&str; 13] = [
             "route",
             "request",
             "json",
@@ -98,6 +106,7 @@ impl Step {
             "multipart",
             "is",
             "headers",
+            "as",
             "stranger",
             "setup",
             "status",
@@ -117,6 +126,7 @@ impl Step {
             multipart: step.get("multipart").cloned(),
             is: step.get("is").map(text),
             headers: pairs(&step["headers"]),
+            credential: step.get("as").map(pairs),
             stranger: step["stranger"] == true,
             setup: step["setup"] == true,
             status: step.get("status").map_or(200, |s| s.as_u64().unwrap() as u16),
@@ -226,9 +236,16 @@ impl Step {
             return vec![format!("answers no JSON: {shown}")];
         };
         for (name, at) in &self.take {
-            match value.pointer(at) {
+            // `/url?token` is the member `token` of the query of the address there.
+            let (place, member) = at.split_once('?').unwrap_or((at, ""));
+            let found = value.pointer(place).cloned();
+            let found = match member {
+                "" => found,
+                member => found.and_then(|address| in_query(address.as_str()?, member)),
+            };
+            match found {
                 Some(found) => {
-                    known.insert(name.clone(), found.clone());
+                    known.insert(name.clone(), found);
                 }
                 None => wrong.push(format!("has nothing at {at} for `{name}`: {shown}")),
             }

@@ -234,14 +234,35 @@ fn laid(base: Folder, over: &Folder, d: &mut Diagnostics) -> Folder {
     }
 }
 
+/// Roots that stand beside the first one go where it goes: before all of them stands the same.
+fn under(prefix: &str, bases: &Entry) -> Entry {
+    let mut bases = bases.clone();
+    if let Value::Map(roots) = &mut bases.value.value {
+        for root in roots {
+            if let Value::Text(address) = &mut root.value.value {
+                address.insert_str(0, prefix);
+            }
+        }
+    }
+    bases
+}
+
 /// `dialect.yaml` over another: its own name and, where it has one, its own root.
 fn head(below: &Node, above: &Node, d: &mut Diagnostics) -> Node {
-    let rooted = |e: &Entry| ["mount", "bases"].contains(&e.key.as_str());
-    let own_root = above.as_map().is_some_and(|e| e.iter().any(rooted));
-    let kept = |e: &&Entry| {
-        !OWN.contains(&e.key.as_str()) && e.key != "dialect" && !(own_root && rooted(e))
+    let (own, others) = (above.get("mount"), above.get("bases"));
+    let dropped = |e: &Entry| match e.key.as_str() {
+        "mount" => own.is_some() || others.is_some(),
+        "bases" => others.is_some(),
+        key => OWN.contains(&key) || key == "dialect",
     };
-    let base = below.as_map().unwrap_or_default().iter().filter(kept).cloned().collect();
+    let kept = below.as_map().unwrap_or_default().iter().filter(|e| !dropped(e));
+    let moved = own.and_then(Node::as_text).zip(below.get("mount").and_then(Node::as_text));
+    let moved = moved.and_then(|(own, mount)| own.strip_suffix(mount));
+    let base = kept.map(|e| match (e.key.as_str(), moved) {
+        ("bases", Some(prefix)) => under(prefix, e),
+        _ => e.clone(),
+    });
+    let base = base.collect();
     let base = Node { span: below.span, value: Value::Map(base) };
     let over = above.as_map().unwrap_or_default().iter();
     let over = over.filter(|e| !OWN.contains(&e.key.as_str())).cloned().collect();

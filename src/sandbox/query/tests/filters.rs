@@ -256,7 +256,7 @@ fn fields_that_are_computed_are_found_as_they_are_shown() {
     ];
     let book = Book::of(&[]);
     for (change, field, cmp, value, due) in cases {
-        book.db.execute_batch(change).unwrap();
+        book.databases.hub().execute_batch(change).unwrap();
         book.ask(&[], |desk, _| {
             let fields = Fields::of(desk, Table::Conversation);
             let mut wanted = Where::default();

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rusqlite::Connection;
+use rusqlite::TransactionBehavior;
 use serde_json::{Value, json};
 
 use super::{Fields, Where};
 use crate::canonical::contract::tests::embedded;
 use crate::canonical::{Actor, Contract, Params, Problem, Request, Tenant};
+use crate::sandbox::accounts::Databases;
 use crate::sandbox::call::Call;
-use crate::sandbox::desk::Desk;
+use crate::sandbox::desk::{Desk, Place};
 use crate::sandbox::fault::Fault;
 use crate::sandbox::files::Files;
 use crate::sandbox::shape::Shape;
@@ -22,21 +23,21 @@ use crate::telemetry::record::Record;
 /// A file whose contacts are a test's own.
 struct Book {
     contract: Arc<Contract>,
-    db: Connection,
-    _files: Files,
+    databases: Databases,
 }
 
 impl Book {
     fn of(contacts: &[Value]) -> Self {
         let contract = embedded();
-        let files = Files::claim(None).unwrap();
-        let db = files.writer(Duration::ZERO, &embedded()).unwrap();
+        let files = Files::claim(None, Duration::ZERO, &contract).unwrap();
+        let db = files.writer(&contract).unwrap();
         db.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM contact; DELETE FROM numbers")
             .unwrap();
         for contact in contacts {
             store::insert(&db, Table::Contact, contact.as_object().unwrap().clone()).unwrap();
         }
-        Self { contract, db, _files: files }
+        let databases = Databases::new(db, Arc::new(files), TransactionBehavior::Immediate);
+        Self { contract, databases }
     }
 
     /// Asks something that has the parameters of a list.
@@ -70,7 +71,10 @@ impl Book {
             public_url: "http://desk.test".into(),
             repeatable: false,
         };
-        test(&Desk::new(&self.db, &shape, &call).unwrap(), &call)
+        let hub = self.databases.hub();
+        let databases = &self.databases;
+        let place = Place { db: hub, home: hub, hub, account: 1, databases };
+        test(&Desk::new(place, &shape, &call).unwrap(), &call)
     }
 }
 
