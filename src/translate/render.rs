@@ -292,7 +292,9 @@ pub fn answer(
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     if read {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        // What the route says itself is stricter.
+        let private = HeaderValue::from_static("private, no-cache");
+        headers.entry(CACHE_CONTROL).or_insert(private);
         if let Some(etag) = etag {
             headers.insert(ETAG, etag);
         }
