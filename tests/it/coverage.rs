@@ -6,6 +6,7 @@ use std::process::Output;
 
 use deskbridge::coverage::{self, Coverage, Fate};
 use deskbridge::syntax::{Sources, yaml};
+use serde_json::Value;
 
 use crate::support::gateway::deskbridge;
 use crate::support::records::catalog;
@@ -13,6 +14,15 @@ use crate::support::text;
 
 fn all() -> Vec<Coverage> {
     coverage::of(&catalog())
+}
+
+#[test]
+fn every_documented_operation_and_field_is_spoken_or_dropped_with_a_reason() {
+    let faults: Vec<String> = all()
+        .iter()
+        .flat_map(|c| c.faults.iter().map(|fault| format!("{}: {fault}", c.dialect)))
+        .collect();
+    assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
 }
 
 /// The committed number of drops is what there are: it falls with them, and nothing lets it grow
@@ -83,6 +93,71 @@ fn ended(output: &Output, code: i32) -> String {
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(code), "{out}{err}");
     format!("{out}{err}")
+}
+
+fn json_of(arguments: &[&str], code: i32) -> Value {
+    let text = ended(&deskbridge(arguments), code);
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
+}
+
+#[test]
+fn each_route_tells_its_operations_on_both_sides() {
+    let routes = json_of(&["routes", "--format", "json"], 0);
+    let mut documented: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for route in routes.as_array().unwrap() {
+        let Some(id) = route["documented"]["id"].as_str() else { continue };
+        assert!(route["documented"]["title"].as_str().is_some_and(|t| !t.is_empty()), "{route}");
+        assert!(!route["operations"].as_array().unwrap().is_empty(), "{route}");
+        documented.entry(route["dialect"].as_str().unwrap()).or_default().push(id);
+    }
+    for (dialect, mut ids) in documented.clone() {
+        let all = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(all, ids.len(), "{dialect}: an operation is two routes");
+    }
+    let count = |dialect: &str| documented.get(dialect).map_or(0, Vec::len);
+    for (dialect, least) in [("account", 108), ("public-inbox", 16), ("third-party", 36)] {
+        assert!(count(dialect) >= least, "{dialect}: {} of {least}", count(dialect));
+    }
+    assert!(count("chatwoot-account") >= 108 && count("chatwoot-public") >= 16);
+}
+
+#[test]
+fn the_command_says_what_is_there_and_what_is_not() {
+    let whole = json_of(&["coverage", "--format", "json"], 0);
+    assert_eq!(whole["complete"], true);
+    let names: Vec<&str> = whole["dialects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| d["dialect"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        ["account", "chatwoot-account", "chatwoot-public", "public-inbox", "third-party"]
+    );
+    let account = &whole["dialects"][0];
+    assert_eq!(account["operations"]["served_by_others"], 14);
+    assert_eq!(account["operations"]["missing"], 0);
+    let text = ended(&deskbridge(&["coverage", "--dialect", "account"]), 0);
+    assert!(text.contains("14 served by another dialect, 0 missing"), "{text}");
+    assert!(text.contains("conversation_update.sla_policy_id (request): "), "{text}");
+    let text = ended(&deskbridge(&["coverage", "--dialect", "acount"]), 64);
+    assert!(text.contains("did you mean `account`?"), "{text}");
+
+    // A mapping that lacks something of its documents.
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("mappings");
+    ended(&deskbridge(&["mappings", "export", &out.display().to_string()]), 0);
+    let file = out.join("public-inbox/documented/more.yaml");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let line = "paths:\n  /public/api/v1/more:\n    get: { operationId: more, summary: More }\n";
+    std::fs::write(&file, line).unwrap();
+    let shown = out.display().to_string();
+    let arguments = ["coverage", "--mappings", &shown, "--dialect", "public-inbox"];
+    let text = ended(&deskbridge(&arguments), 1);
+    assert!(text.contains("missing: GET /public/api/v1/more \"More\" (more)"), "{text}");
 }
 
 /// A line less in a mapping is a field less: what only looks mapped does not count.

@@ -1,6 +1,7 @@
 //! Pages that are written by the program: `make generate` writes them, a test finds the stale ones.
 
 mod config;
+mod coverage;
 pub(crate) mod diagnostics;
 mod metrics;
 mod operators;

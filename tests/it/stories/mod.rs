@@ -143,3 +143,8 @@ async fn through_the_public_inbox() {
 async fn through_the_public_inbox_as_really_sent() {
     tell("chatwoot-public").await;
 }
+
+#[tokio::test]
+async fn through_the_third_party_api() {
+    tell("third-party").await;
+}
