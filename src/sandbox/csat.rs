@@ -283,7 +283,9 @@ fn shown(desk: &Desk<'_>, row: &Row) -> Result<Map<String, Value>, Fault> {
     let conversation = row.text("conversation_id").unwrap_or_default();
     if let Some(conversation) = store::find(desk.db, Table::Conversation, conversation)? {
         let uuid = conversation.text("uuid").unwrap_or_default();
-        row.set("survey_url", format!("{}/survey/responses/{uuid}", desk.public_url()));
+        let link = format!("{}/survey/responses/{uuid}", desk.public_url());
+        row.set("invitation", format!("{QUESTION}: {link}"));
+        row.set("survey_url", link);
         row.set("code", uuid);
         row.set("contact_id", json!(conversation.text("contact_id")));
     }

@@ -104,7 +104,7 @@ const ONLY_SHOWN: [(Table, &[&str]); 3] = [
         ],
     ),
     (Table::Inbox, &["unread_conversations_count"]),
-    (Table::Csat, &["contact_id", "contact_number", "status", "code", "survey_url"]),
+    (Table::Csat, &["contact_id", "contact_number", "status", "code", "survey_url", "invitation"]),
 ];
 
 /// What every resource has and nobody looks for.
