@@ -216,7 +216,9 @@ fn spoken(
     }
     let rows = route.envelopes.rows().iter().chain(dialect.envelopes.rows());
     let refused = Keys::default().or(rows.map(|row| match &row.body {
-        EnvelopeBody::Program(program, _) => Keys::written(&program.emit),
+        EnvelopeBody::Program(program, _) | EnvelopeBody::Page(program, _) => {
+            Keys::written(&program.emit)
+        }
         EnvelopeBody::Constant(bytes, _) => constant(bytes),
     }));
     for (status, promise) in &operation.responses {

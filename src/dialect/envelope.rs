@@ -1,6 +1,9 @@
 //! How a dialect writes a problem.
 
-use crate::canonical::problem::ProblemCode;
+use std::sync::Arc;
+
+use super::page::Page;
+use crate::canonical::problem::{Problem, ProblemCode};
 use crate::mapping::plan::Program;
 
 /// An error table, of a dialect or of one of its routes.
@@ -16,6 +19,8 @@ pub struct Envelope {
     pub code: Option<ProblemCode>,
     /// A refinement: `missing`, `invalid`, `account`, `role`, `route`, `condition`.
     pub cause: Option<Box<str>>,
+    /// A member of the client's: only problems that name it.
+    pub field: Option<Box<str>>,
     /// The status; `None` keeps the canonical one.
     pub status: Option<u16>,
     /// The body.
@@ -27,6 +32,8 @@ pub struct Envelope {
 pub enum EnvelopeBody {
     /// Written by a program over the document `` (a Problem).
     Program(Box<Program>, &'static str),
+    /// A page, filled in from what a program over a Problem writes.
+    Page(Box<Program>, Arc<Page>),
     /// A constant with its media type.
     Constant(Box<[u8]>, &'static str),
 }
@@ -49,15 +56,27 @@ impl Envelopes {
         self.rows.iter().filter_map(|row| row.status.or(row.code.map(ProblemCode::status)))
     }
 
-    /// The row for a problem: code and cause, then the code, then the default.
+    /// The row for a problem: code and the member it names, code and cause, the code, the default.
     #[must_use]
-    pub fn find(&self, code: ProblemCode, cause: Option<&str>) -> Option<&Envelope> {
+    pub fn find(&self, problem: &Problem) -> Option<&Envelope> {
         let of = |cause: Option<&str>| {
-            self.rows.iter().find(|r| r.code == Some(code) && r.cause.as_deref() == cause)
+            let plain = |r: &&Envelope| r.field.is_none() && r.cause.as_deref() == cause;
+            self.rows.iter().filter(plain).find(|r| r.code == Some(problem.code))
         };
-        cause
-            .and_then(|c| of(Some(c)))
+        let named = |name: &str| problem.errors.iter().any(|e| e.field.as_deref() == Some(name));
+        let about = |r: &&Envelope| r.field.as_deref().is_some_and(named);
+        let about = self.rows.iter().filter(about).find(|r| r.code == Some(problem.code));
+        about
+            .or_else(|| problem.cause.and_then(|cause| of(Some(cause))))
             .or_else(|| of(None))
             .or_else(|| self.rows.iter().find(|r| r.code.is_none()))
+    }
+
+    /// The pages that rows answer with.
+    pub fn pages(&self) -> impl Iterator<Item = &Arc<Page>> {
+        self.rows.iter().filter_map(|row| match &row.body {
+            EnvelopeBody::Page(_, page) => Some(page),
+            _ => None,
+        })
     }
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::CatchUnwind;
 use http::header::{
-    ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, Method, StatusCode};
 use pin_project_lite::pin_project;
@@ -21,8 +21,10 @@ use crate::canonical::{Problem, ProblemCode};
 use crate::dialect::Dialect;
 use crate::dialect::catalog::Catalog;
 use crate::dialect::envelope::EnvelopeBody;
+use crate::dialect::page;
 use crate::dialect::scheme::Place;
 use crate::error::{Blame, Error};
+use crate::mapping::plan::Program;
 use crate::telemetry::record::Record;
 
 use super::cache_status::{self, CACHE_STATUS, PROXY_STATUS};
@@ -73,6 +75,9 @@ where
         Rescued { inner: AssertUnwindSafe(self.inner.call(call)).catch_unwind(), caller }
     }
 }
+
+/// Status, media type, body and further headers of a refusal.
+type Envelope<'a> = (u16, &'static str, Bytes, &'a [(Box<str>, Box<str>)]);
 
 /// Who gets the refusal.
 #[derive(Debug)]
@@ -127,9 +132,9 @@ impl Caller {
             self.record.refused(problem.code.word());
         }
         let dialect = self.dialect();
-        let (status, media, body) =
+        let (status, media, body, more) =
             dialect.and_then(|d| self.envelope(d, &problem)).unwrap_or_else(|| {
-                (problem.code.status(), PROBLEM_JSON, problems::to_json(&problem).into())
+                (problem.code.status(), PROBLEM_JSON, problems::to_json(&problem).into(), &[])
             });
         let length = HeaderValue::from(body.len());
         let mut answer = Answer::new(Outgoing::whole(if self.head { Bytes::new() } else { body }));
@@ -137,6 +142,12 @@ impl Caller {
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+        for (name, value) in more {
+            let name = HeaderName::from_bytes(name.as_bytes());
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
+                headers.insert(name, value);
+            }
+        }
         if self.head {
             headers.insert(http::header::CONTENT_LENGTH, length);
         }
@@ -180,34 +191,49 @@ impl Caller {
         }
     }
 
-    fn envelope(&self, dialect: &Dialect, problem: &Problem) -> Option<(u16, &'static str, Bytes)> {
+    fn envelope<'a>(&'a self, dialect: &'a Dialect, problem: &Problem) -> Option<Envelope<'a>> {
         // What a route says of a code goes before what its credential says, and that before all that
         // its dialect says.
         let of_route = self.route.and_then(|number| self.catalog.route(number));
         let credential = self.credential.and_then(|index| dialect.credentials.get(index));
         let of_credential = credential.and_then(|credential| credential.errors.as_ref());
         let envelope = of_route
-            .and_then(|route| route.envelopes.find(problem.code, problem.cause))
-            .or_else(|| of_credential?.find(problem.code, problem.cause))
-            .or_else(|| dialect.envelopes.find(problem.code, problem.cause))?;
+            .and_then(|route| route.envelopes.find(problem))
+            .or_else(|| of_credential?.find(problem))
+            .or_else(|| dialect.envelopes.find(problem))?;
         let status = envelope.status.unwrap_or_else(|| problem.code.status());
         match &envelope.body {
             EnvelopeBody::Constant(bytes, media) => {
-                Some((status, media, Bytes::copy_from_slice(bytes)))
+                Some((status, media, Bytes::copy_from_slice(bytes), &[]))
             }
             EnvelopeBody::Program(program, media) => {
-                let json = problems::to_json(problem);
-                match translate(program, &[Some(&json)], &self.record, Bytes::copy_from_slice) {
-                    Ok(body) => Some((status, media, body)),
-                    Err(faults) => {
-                        tracing::error!(
-                            dialect = &*dialect.name,
-                            ?faults,
-                            "an error record does not encode"
-                        );
+                Some((status, media, self.written(dialect, program, problem)?, &[]))
+            }
+            EnvelopeBody::Page(program, page) => {
+                let values = self.written(dialect, program, problem)?;
+                match page.render(&values) {
+                    Ok(text) => Some((status, page::MEDIA, text.into(), page.headers())),
+                    Err(why) => {
+                        tracing::error!(dialect = &*dialect.name, why, "a page is not filled in");
                         None
                     }
                 }
+            }
+        }
+    }
+
+    /// What a program makes of a problem.
+    fn written(&self, dialect: &Dialect, program: &Program, problem: &Problem) -> Option<Bytes> {
+        let json = problems::to_json(problem);
+        match translate(program, &[Some(&json)], &self.record, Bytes::copy_from_slice) {
+            Ok(body) => Some(body),
+            Err(faults) => {
+                tracing::error!(
+                    dialect = &*dialect.name,
+                    ?faults,
+                    "an error record does not encode"
+                );
+                None
             }
         }
     }

@@ -50,5 +50,6 @@ pub(super) fn report_unused(pages: &Pages, routes: &[Route], diagnostics: &mut D
 fn answers_with(route: &Route, page: &Arc<Page>) -> bool {
     let of_reply =
         |body: &ReplyBody| matches!(body, ReplyBody::Page(_, own) if Arc::ptr_eq(own, page));
-    route.replies.iter().any(|reply| of_reply(&reply.body))
+    let of_error = route.envelopes.pages().any(|own| Arc::ptr_eq(own, page));
+    of_error || route.replies.iter().any(|reply| of_reply(&reply.body))
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::canonical::contract::Location;
-use crate::canonical::problem::ProblemCode;
+use crate::canonical::problem::{Problem, ProblemCode};
 use crate::dialect::envelope::EnvelopeBody;
 use crate::dialect::recognise::Recognition;
 use crate::dialect::route::{Arity, ReplyBody, Route};
@@ -188,12 +188,12 @@ fn credentials_know_their_place_look_ups_and_facts() {
     assert_eq!(pair.inputs.path, ["inbox".into(), "contact".into()]);
     assert_eq!(pair.sight.as_ref().unwrap().0.len(), 3);
     let envelopes = &catalog.dialects[0].envelopes;
-    let row = envelopes.find(ProblemCode::Unauthorized, Some("missing")).unwrap();
+    let row = envelopes.find(&Problem::new(ProblemCode::Unauthorized).cause("missing")).unwrap();
     assert_eq!(row.status, Some(403));
     assert!(
         matches!(&row.body, EnvelopeBody::Constant(b, "application/json") if &**b == br#"{"error":"who"}"#)
     );
-    assert!(envelopes.find(ProblemCode::NotFound, None).unwrap().code.is_none());
+    assert!(envelopes.find(&Problem::new(ProblemCode::NotFound)).unwrap().code.is_none());
 }
 
 #[test]

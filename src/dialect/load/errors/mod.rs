@@ -5,7 +5,7 @@ use crate::mapping::{Root, RootKind, Scope};
 use crate::syntax::yaml::Entry;
 use crate::syntax::{Code, Diagnostic, Fields, Node, Span, closest};
 
-use super::{Context, yaml};
+use super::{Context, pages, yaml};
 use crate::dialect::envelope::{Envelope, EnvelopeBody, Envelopes};
 use crate::dialect::route::Route;
 
@@ -33,6 +33,7 @@ pub(super) fn read(
                 code: None,
                 cause: None,
                 status: None,
+                field: None,
                 body,
             }));
         } else {
@@ -99,8 +100,12 @@ pub(super) fn rows(node: &Node, cx: &mut Context<'_>) -> Envelopes {
 }
 
 fn row(entry: &Entry, standard: bool, cx: &mut Context<'_>) -> Option<Envelope> {
-    let (code, cause) = key(entry, cx)?;
-    const OWN: [&str; 5] = ["status", "body", "text", "empty", "media"];
+    let (key, field) = match entry.key.split_once('@') {
+        Some((key, field)) => (key, Some(field.into())),
+        None => (entry.key.as_str(), None),
+    };
+    let (code, cause) = self::key(key, entry, cx)?;
+    const OWN: [&str; 6] = ["status", "body", "text", "empty", "media", "html"];
     let spec = yaml::without(&entry.value, &OWN);
     let mut fields = Fields::of(&entry.value, "a row of `errors`", cx.diagnostics)?;
     let status = fields.count("status");
@@ -108,6 +113,7 @@ fn row(entry: &Entry, standard: bool, cx: &mut Context<'_>) -> Option<Envelope> 
     let constant = fields.get("body");
     let text = fields.text("text");
     let empty = fields.boolean("empty").unwrap_or(false);
+    let html = fields.get("html");
     // The other keys are the mapping's own, and told by it.
     let status_span = fields.get("status").map_or(entry.key_span, |n| n.span);
     let media = media.unwrap_or(if standard { MEDIA[1] } else { MEDIA[0] });
@@ -126,22 +132,31 @@ fn row(entry: &Entry, standard: bool, cx: &mut Context<'_>) -> Option<Envelope> 
             EnvelopeBody::Constant(text.as_bytes().into(), "text/plain; charset=utf-8")
         }
         (None, None, true, false) => EnvelopeBody::Constant(Box::default(), media),
-        (None, None, false, true) => program(&spec, media, cx)?,
+        (None, None, false, true) => match (html, program(&spec, media, cx)?) {
+            (Some(html), EnvelopeBody::Program(program, _)) => {
+                EnvelopeBody::Page(program, pages::named(html, &spec, cx)?)
+            }
+            (_, body) => body,
+        },
         _ => {
             let message = "a row of `errors` has one of `record` (or `fields`), `body`, `text` and `empty: true`";
             cx.error(Code::MissingKey, entry.key_span, message);
             return None;
         }
     };
-    Some(Envelope { code, cause, status, body })
+    Some(Envelope { code, cause, field, status, body })
 }
 
-fn key(entry: &Entry, cx: &mut Context<'_>) -> Option<(Option<ProblemCode>, Option<Box<str>>)> {
-    if entry.key == "default" {
+fn key(
+    key: &str,
+    entry: &Entry,
+    cx: &mut Context<'_>,
+) -> Option<(Option<ProblemCode>, Option<Box<str>>)> {
+    if key == "default" {
         return Some((None, None));
     }
-    let (word, cause) = match entry.key.split_once('.') {
-        None => (entry.key.as_str(), None),
+    let (word, cause) = match key.split_once('.') {
+        None => (key, None),
         Some((word, cause)) => (word, Some(cause)),
     };
     let Some(code) = ProblemCode::from_word(word) else {
