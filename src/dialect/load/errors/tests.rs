@@ -1,4 +1,4 @@
-use crate::canonical::problem::ProblemCode;
+use crate::canonical::problem::{Problem, ProblemCode};
 use crate::dialect::envelope::EnvelopeBody;
 use crate::dialect::load::tests::{good, load_routes, route, simple};
 use crate::syntax::Code;
@@ -13,13 +13,13 @@ fn a_route_has_rows_of_its_own_and_the_others_of_its_dialect() {
         "{ not_found: { status: 422, empty: true }, unauthorized.missing: { body: { error: gone } } }",
     ));
     let own = &route(&catalog, "one").envelopes;
-    let row = own.find(ProblemCode::NotFound, None).unwrap();
+    let row = own.find(&Problem::new(ProblemCode::NotFound)).unwrap();
     assert_eq!(row.status, Some(422));
     assert!(matches!(&row.body, EnvelopeBody::Constant(b, "application/json") if b.is_empty()));
-    assert!(own.find(ProblemCode::Unauthorized, Some("missing")).is_some());
+    assert!(own.find(&Problem::new(ProblemCode::Unauthorized).cause("missing")).is_some());
     // What it does not say is for the dialect to say.
-    assert!(own.find(ProblemCode::Unauthorized, Some("invalid")).is_none());
-    assert!(own.find(ProblemCode::Internal, None).is_none());
+    assert!(own.find(&Problem::new(ProblemCode::Unauthorized).cause("invalid")).is_none());
+    assert!(own.find(&Problem::new(ProblemCode::Internal)).is_none());
 }
 
 #[test]
