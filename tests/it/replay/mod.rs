@@ -9,7 +9,6 @@ mod actors;
 pub(crate) mod data;
 pub(crate) mod pair;
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use deskbridge::dialect::catalog::Catalog;
@@ -38,15 +37,18 @@ const BEARER: &[(&str, &str)] = &[("authorization", "Bearer demo-bearer")];
 /// Routes, each as its dialect and its name, with whether an example that is a success was one here.
 type Succeeded = BTreeMap<String, bool>;
 
-/// When a request is sent: what makes things comes before what gives them other names, and what takes
-/// them away comes last, a part before its whole. What shall succeed comes before what is refused
-/// because of it.
-fn turn(asked: &Asked) -> (u8, Reverse<usize>, bool) {
+/// When a request is sent: what makes things comes before what gives them other names, a whole before
+/// its parts, and what takes them away comes last, a part before its whole. What shall succeed comes
+/// before what is refused because of it.
+fn turn(asked: &Asked) -> (u8, isize, bool) {
+    let depth = asked.target.trim_end_matches('/').matches('/').count().cast_signed();
     let refused = asked.status >= 300;
     match asked.method.as_str() {
-        "POST" => (0, Reverse(0), refused),
-        "DELETE" => (2, Reverse(asked.target.matches('/').count()), refused),
-        _ => (1, Reverse(0), refused),
+        "POST" => (0, depth, refused),
+        // A body says what is taken out of the one that the address names: half a level below it.
+        "DELETE" if !asked.body.is_empty() => (2, -2 * depth - 3, refused),
+        "DELETE" => (2, -2 * depth, refused),
+        _ => (1, 0, refused),
     }
 }
 
