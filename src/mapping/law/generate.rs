@@ -86,8 +86,8 @@ impl<'c> Generator<'c> {
             }
             Kind::Boolean => out.push_str(rng.pick(&["true", "false"])),
             Kind::Value(only) => out.push_str(only),
-            Kind::List { items, unique, max, .. } => {
-                self.list(*items, *unique, *max, depth, rng, out);
+            Kind::List { items, unique, min, max } => {
+                self.list(*items, *unique, (*min, *max), depth, rng, out);
             }
             Kind::Object { properties, additional, min_properties } => {
                 self.object(properties, *additional, *min_properties, depth, rng, out);
@@ -130,7 +130,7 @@ impl<'c> Generator<'c> {
         &mut self,
         items: SchemaId,
         unique: bool,
-        max: Option<u32>,
+        (min, max): (u32, Option<u32>),
         depth: usize,
         rng: &mut Rng,
         out: &mut String,
@@ -141,6 +141,7 @@ impl<'c> Generator<'c> {
         let full = self.fill == Fill::All && depth < 3;
         // Three elements of a list, two of a list inside, then one.
         let count = if full { at_most.min(4_usize.saturating_sub(depth)) } else { rng.below(most) };
+        let count = count.max(min as usize);
         let (mut seen, mut first) = (Vec::new(), true);
         out.push('[');
         for _ in 0..count {
