@@ -114,7 +114,7 @@ async fn options_lists_the_methods_of_an_address() {
         (PUBLIC, "1/messages", "GET, HEAD, OPTIONS, POST"),
         (PUBLIC, "1/toggle_status", "OPTIONS, POST"),
         (ACCOUNT, "1/toggle_status", "OPTIONS, POST"),
-        (BEARER, "1", "GET, HEAD, OPTIONS, PATCH"),
+        (BEARER, "1", "DELETE, GET, HEAD, OPTIONS, PATCH"),
         (CANONICAL, "1", "DELETE, GET, HEAD, OPTIONS, PATCH"),
     ] {
         let path = format!("{}{rest}", dialect.conversations);
