@@ -205,13 +205,17 @@ fn submit(row: &mut Row, submitted: &Map<String, Value>) -> Result<(), Fault> {
 
 fn choose(block: &mut Map<String, Value>, selected: &Value) -> Result<(), Fault> {
     let items = block.get("items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let mut chosen: Vec<Value> = Vec::new();
     for (index, value) in selected.as_array().into_iter().flatten().enumerate() {
         if !items.iter().any(|item| item.get("value") == Some(value)) {
             let pointer = format!("/submitted/selected/{index}");
             return Err(invalid(pointer, "invalid", "is none of the answers"));
         }
+        if !chosen.contains(value) {
+            chosen.push(value.clone());
+        }
     }
-    block.insert("selected".into(), selected.clone());
+    block.insert("selected".into(), chosen.into());
     Ok(())
 }
 

@@ -369,14 +369,14 @@ credentials:
 async fn addresses_and_methods_that_are_none() {
     let gateway = Gateway::sandbox().await;
     let client = gateway.client();
-    for path in ["/", "/nope", "/api/v2/accounts/1/conversations/1", "/v1x", "/public"] {
+    for path in ["/", "/nope", "/api/v3/accounts/1/conversations/1", "/v1x", "/public"] {
         CANONICAL.assert_refusal(&client.get(path, &[]).await, 404);
     }
     for dialect in ALL {
         dialect.assert_refusal(&dialect.get(&client, "1/nothing-here").await, 404);
         dialect.assert_refusal(&dialect.get(&client, "1/messages/2/3").await, 404);
         let own = match dialect.name {
-            "third-party" => "GET, HEAD, OPTIONS, PATCH",
+            "third-party" => "DELETE, GET, HEAD, OPTIONS, PATCH",
             "account" => "GET, HEAD, OPTIONS, PATCH, PUT",
             "canonical" => "DELETE, GET, HEAD, OPTIONS, PATCH",
             _ => "GET, HEAD, OPTIONS",

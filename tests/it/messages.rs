@@ -341,7 +341,8 @@ async fn a_customer_only_resolves() {
     for body in [json!({}), json!({ "status": "open" })] {
         let answer = PUBLIC.post(&client, "1/toggle_status", &body).await.expect(200).value();
         assert_eq!(answer["status"], "resolved");
-        assert_eq!(answer["messages"].as_array().unwrap().len(), 14);
+        // Once the customer is asked how it was.
+        assert_eq!(answer["messages"].as_array().unwrap().len(), 15);
         assert_eq!(
             statuses(&client, PUBLIC, 1).await,
             ["resolved", "resolved", "done", "resolved"]
@@ -358,12 +359,17 @@ async fn a_change_of_status_stands_in_the_timeline_of_the_staff() {
     let client = gateway.client();
     warm(&client, 1).await;
     ACCOUNT.post(&client, "1/toggle_status", &json!({})).await.expect(200);
-    let account = last(&read(&client, ACCOUNT, "1").await["messages"]);
+    let told = read(&client, ACCOUNT, "1").await;
+    let [.., account, survey] = &told["messages"].as_array().unwrap()[..] else { panic!() };
+    assert_eq!(survey["content_attributes"]["display_type"], "emoji");
     assert_eq!(account["message_type"], "activity");
     assert_eq!(account["content"], "Noor Haddad marked the conversation resolved");
-    let bearer = read(&client, BEARER, "1/messages?per_page=1").await;
-    assert_eq!(bearer["data"][0]["from"], "system");
-    assert_eq!(last(&read(&client, PUBLIC, "1").await["messages"])["id"], 17);
+    let bearer = read(&client, BEARER, "1/messages?per_page=2").await;
+    assert_eq!(bearer["data"][1]["from"], "system");
+    // The customer sees the question how it was, and nothing of who did what before it.
+    let public = read(&client, PUBLIC, "1").await;
+    let [.., before, asked] = &public["messages"].as_array().unwrap()[..] else { panic!() };
+    assert_eq!((&before["id"], &asked["content"]), (&json!(17), &survey["content"]));
 }
 
 #[tokio::test]

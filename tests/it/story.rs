@@ -84,6 +84,7 @@ const ANSWER: &str = "It is on its way.";
 const NOTE: &str = "She has asked twice already.";
 const MORE: &str = "It comes tomorrow before noon.";
 const END: &str = "Nadia Petit marked the conversation resolved";
+const ASKED: &str = "Please rate this conversation";
 
 #[tokio::test]
 async fn a_conversation_is_opened_answered_continued_and_resolved_through_three_dialects() {
@@ -138,9 +139,11 @@ async fn a_conversation_is_opened_answered_continued_and_resolved_through_three_
     assert_eq!(desk.as_bearer().await, (seen("in-progress", &other), NOTE.to_owned()));
 
     // Who opened it resolves it. Of how that came about, the contact sees nothing.
+    // All of them see the question how it was.
     desk.post(&format!("{}/toggle_status", desk.public), NONE, json!({})).await;
-    inside.push(("–", END));
-    other.push(("system", END));
+    thread.push(("", ASKED));
+    inside.extend([("–", END), ("System", ASKED)]);
+    other.extend([("system", END), ("system", ASKED)]);
     assert_eq!(desk.as_contact().await, seen("resolved", &thread));
     assert_eq!(desk.as_agent().await, seen("resolved", &inside));
     assert_eq!(desk.as_bearer().await, (seen("done", &other), NOTE.to_owned()));
