@@ -2,48 +2,37 @@
 
 use std::fmt::Write as _;
 
-use crate::app;
 use crate::cli::args::{Coverage as Asked, Report};
+use crate::cli::loaded::{Refusal, catalog, refuse, unknown};
 use crate::cli::{Console, Exit};
 use crate::coverage::{self, Coverage, Fate};
-use crate::dialect::catalog::Catalog;
 use crate::dialect::documented::Evidence;
-use crate::syntax::{Sources, closest};
 
 pub(super) fn run(args: &Asked, console: &mut Console<'_>) -> Exit {
-    let files = match app::files(args.mappings.as_deref()) {
-        Ok(files) => files,
-        Err(error) => {
-            console.complain(&format!("error: {error}\n"));
-            return Exit::Usage;
-        }
+    let all = match asked(args, console.colour) {
+        Ok(all) => all,
+        Err(refusal) => return refuse(refusal, console),
     };
-    let mut sources = Sources::default();
-    let (catalog, diagnostics) = Catalog::load_all(&files, &mut sources);
-    let Some(catalog) = catalog else {
-        console.complain(&format!("{}\n", diagnostics.render(&sources, console.colour)));
-        return Exit::Problems;
-    };
-    let mut all = coverage::of(&catalog);
-    if let Some(wanted) = &args.dialect {
-        let known: Vec<String> = all.iter().map(|c| c.dialect.to_string()).collect();
-        all.retain(|c| *c.dialect == **wanted);
-        if all.is_empty() {
-            let hint = closest(wanted, known.iter().map(String::as_str)).map_or_else(
-                || format!("there are {}", known.join(", ")),
-                |c| format!("did you mean `{c}`?"),
-            );
-            console.complain(&format!(
-                "error: there is no dialect `{wanted}` with documents: {hint}\n"
-            ));
-            return Exit::Usage;
-        }
-    }
     console.say(&match args.format {
         Report::Json => format!("{:#}\n", json(&all)),
         Report::Text => all.iter().map(text).collect(),
     });
     if all.iter().all(|c| c.faults.is_empty()) { Exit::Done } else { Exit::Problems }
+}
+
+/// Of one dialect, or of all that have documents.
+fn asked(args: &Asked, colour: bool) -> Result<Vec<Coverage>, Refusal> {
+    let (catalog, _sources) = catalog(args.mappings.as_deref(), colour)?;
+    let mut all = coverage::of(&catalog);
+    if let Some(wanted) = &args.dialect {
+        let known: Vec<String> = all.iter().map(|c| c.dialect.to_string()).collect();
+        all.retain(|c| *c.dialect == **wanted);
+        if all.is_empty() {
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            return Err(unknown("dialect with documents", wanted, &known));
+        }
+    }
+    Ok(all)
 }
 
 fn text(coverage: &Coverage) -> String {

@@ -7,6 +7,7 @@ mod console;
 mod coverage;
 mod health;
 mod laws;
+mod loaded;
 mod mappings;
 mod routes;
 mod serve;

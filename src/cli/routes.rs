@@ -4,51 +4,43 @@ use std::fmt::Write as _;
 
 use crate::app;
 use crate::cli::args::{Listing, Routes};
+use crate::cli::loaded::{Refusal, catalog, refuse, unknown};
 use crate::cli::{Console, Exit};
-use crate::dialect::catalog::{Catalog, Listed};
+use crate::dialect::catalog::Listed;
 use crate::dialect::documented::Evidence;
-use crate::syntax::{Sources, closest};
 
 pub(super) fn run(args: &Routes, console: &mut Console<'_>) -> Exit {
-    let files = match app::files(args.mappings.as_deref()) {
-        Ok(files) => files,
-        Err(error) => {
-            console.complain(&format!("error: {error}\n"));
-            return Exit::Usage;
+    match listed(args, console.colour) {
+        Ok(text) => {
+            console.say(&text);
+            Exit::Done
         }
-    };
-    let mut sources = Sources::default();
-    let (catalog, diagnostics) = Catalog::load_all(&files, &mut sources);
-    let Some(catalog) = catalog else {
-        console.complain(&format!("{}\n", diagnostics.render(&sources, console.colour)));
-        return Exit::Problems;
-    };
+        Err(refusal) => refuse(refusal, console),
+    }
+}
+
+fn listed(args: &Routes, colour: bool) -> Result<String, Refusal> {
+    let (catalog, _sources) = catalog(args.mappings.as_deref(), colour)?;
     if let Some(wanted) = &args.dialect
         && catalog.named(wanted).is_none()
     {
         let known: Vec<&str> = catalog.dialects.iter().map(|d| &*d.name).collect();
-        let hint = closest(wanted, known.iter().copied()).map_or_else(
-            || format!("there are {}", known.join(", ")),
-            |c| format!("did you mean `{c}`?"),
-        );
-        console.complain(&format!("error: there is no dialect `{wanted}`: {hint}\n"));
-        return Exit::Usage;
+        return Err(unknown("dialect", wanted, &known));
     }
     let shown = |dialect: &str| args.dialect.as_deref().is_none_or(|wanted| wanted == dialect);
-    match args.format {
+    Ok(match args.format {
         Listing::Json => {
             let mut routes = app::routes(&catalog);
             if let Some(list) = routes.as_array_mut() {
                 list.retain(|r| r.get("dialect").and_then(|d| d.as_str()).is_some_and(shown));
             }
-            console.say(&format!("{routes:#}\n"));
+            format!("{routes:#}\n")
         }
         Listing::Table => {
             let routes: Vec<Listed<'_>> = catalog.routes().filter(|r| shown(r.dialect)).collect();
-            console.say(&table(&routes));
+            table(&routes)
         }
-    }
-    Exit::Done
+    })
 }
 
 fn table(routes: &[Listed<'_>]) -> String {

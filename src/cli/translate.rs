@@ -3,13 +3,12 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::app;
 use crate::cli::args::{Direction, Translate};
+use crate::cli::loaded::{Refusal, catalog, refuse, unknown, usage};
 use crate::cli::{Console, Exit};
-use crate::dialect::catalog::Catalog;
 use crate::mapping::plan::Program;
 use crate::mapping::run::{Faults, Scratch, run as execute};
-use crate::syntax::{Sources, closest};
+use crate::syntax::Sources;
 
 /// Longest body read, in bytes.
 const MOST: u64 = 64 << 20;
@@ -20,27 +19,20 @@ pub(super) fn run(args: &Translate, console: &mut Console<'_>) -> Exit {
             console.say(&format!("{text}\n"));
             Exit::Done
         }
-        Err((exit, message)) => {
-            console.complain(&format!("{message}\n"));
-            exit
-        }
+        Err(refusal) => refuse(refusal, console),
     }
 }
 
-fn translate(args: &Translate, colour: bool) -> Result<String, (Exit, String)> {
-    let usage = |message: String| (Exit::Usage, format!("error: {message}"));
-    let files = app::files(args.mappings.as_deref()).map_err(|e| usage(e.to_string()))?;
-    let mut sources = Sources::default();
-    let (catalog, diagnostics) = Catalog::load_all(&files, &mut sources);
-    let catalog = catalog.ok_or_else(|| (Exit::Problems, diagnostics.render(&sources, colour)))?;
+fn translate(args: &Translate, colour: bool) -> Result<String, Refusal> {
+    let (catalog, sources) = catalog(args.mappings.as_deref(), colour)?;
     let dialect = catalog.named(&args.dialect).ok_or_else(|| {
         let known: Vec<&str> = catalog.dialects.iter().map(|d| &*d.name).collect();
-        usage(unknown("dialect", &args.dialect, &known))
+        unknown("dialect", &args.dialect, &known)
     })?;
     let record = dialect.records.iter().find(|(name, ..)| **name == *args.record);
     let (_, encode, decode) = record.ok_or_else(|| {
         let known: Vec<&str> = dialect.records.iter().map(|(name, ..)| &**name).collect();
-        usage(unknown("record", &args.record, &known))
+        unknown("record", &args.record, &known)
     })?;
     let (program, direction) = match args.direction {
         Direction::Encode => (encode, "encode"),
@@ -91,12 +83,4 @@ fn explain(faults: &Faults, sources: &Sources) -> String {
             .collect::<Vec<_>>()
             .join("\n"),
     }
-}
-
-fn unknown(what: &str, name: &str, known: &[&str]) -> String {
-    let hint = closest(name, known.iter().copied()).map_or_else(
-        || format!("there are {}", known.join(", ")),
-        |c| format!("did you mean `{c}`?"),
-    );
-    format!("there is no {what} `{name}`: {hint}")
 }

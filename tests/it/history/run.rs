@@ -15,6 +15,7 @@ use super::judge::OURS;
 use super::record::{Held, History, Message, Shown};
 use super::speak::{Dialect, Lives, Place, Talker};
 use crate::support::client::Client;
+use crate::support::copy;
 use crate::support::desk::{BEARER, NONE};
 use crate::support::faulty::{At, Fault, Faulty, Seen, When};
 use crate::support::gateway::in_front_of;
@@ -141,19 +142,6 @@ fn overlay(lives: Lives) -> tempfile::TempDir {
     }
     std::fs::write(file, text).unwrap();
     folder
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 /// The times to live of the contract.

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use super::copy;
+
 /// A fault made in a copy of the shipped mappings, kept as a file: what is expected of `check`, and
 /// lines of a file with what stands in their place.
 pub(crate) struct Fault {
@@ -66,18 +68,5 @@ impl Fault {
             None => expect.clone(),
         };
         self.expect.iter().map(filled).collect()
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
     }
 }
