@@ -98,7 +98,13 @@ fn one(
         let span = status_node.map_or(node.span, |n| n.span);
         cx.error(Code::WrongType, span, "the status of a reply is 200 to 399");
     }
-    let problem = said.0.and_then(|word| problem(word, said.1, cx));
+    if said.0.is_none() && said.1.is_some() {
+        cx.error(Code::MissingKey, node.span, "a `detail` says more of a `problem`: name its code");
+    }
+    let problem = match said.0 {
+        Some(word) => Some(problem(word, said.1, cx)?),
+        None => None,
+    };
     let mapped = spec.as_map().is_some_and(|m| !m.is_empty());
     let mut facts = None;
     let body = match (empty, json, text, mapped) {
