@@ -38,7 +38,7 @@ pub(crate) struct Step {
     pub(crate) status: u16,
     /// Name → JSON pointer into the answer.
     take: BTreeMap<String, String>,
-    /// JSON pointer into the answer → what must stand there.
+    /// JSON pointer into the answer, `*` for any element of a list → what must stand there.
     has: BTreeMap<String, Value>,
     /// The file whose bytes the answer must be.
     is: Option<String>,
@@ -252,13 +252,23 @@ impl Step {
         }
         for (at, due) in &self.has {
             let due = filled(&self.name, due, known);
-            let found = value.pointer(at);
-            if found != Some(&due) {
+            let found = standing(&value, at);
+            if !found.contains(&&due) {
                 wrong.push(format!("has {found:?} at {at} and not {due}"));
             }
         }
         wrong
     }
+}
+
+/// What stands at a pointer. `*` is any element of a list: of things that were made at one time none
+/// is the newest.
+fn standing<'v>(value: &'v Value, at: &str) -> Vec<&'v Value> {
+    let Some((list, rest)) = at.split_once("/*") else {
+        return value.pointer(at).into_iter().collect();
+    };
+    let list = value.pointer(list).and_then(Value::as_array);
+    list.into_iter().flatten().flat_map(|element| standing(element, rest)).collect()
 }
 
 /// The bytes of a file of this repository.
