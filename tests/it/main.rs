@@ -23,6 +23,7 @@ mod coverage; // nothing that the documents list is missing
 mod deploy; // what deploy/ ships is what the program reads, and its parts agree
 mod details; // one conversation, as the published documents show it
 mod doors; // a new inbox is open at once
+mod edges; // every word, null and awkward value of the three records, in every dialect
 mod errors; // what a client may get wrong
 mod events; // word of writes made elsewhere
 mod examples; // the examples beside the embedded mappings
