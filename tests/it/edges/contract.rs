@@ -113,18 +113,13 @@ pub(super) fn word(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The values at a place: none below what is not there, null for a member that is missing.
+/// The values at a place; what is missing has none.
 pub(super) fn at<'v>(value: &'v Value, place: &str) -> Vec<&'v Value> {
-    const NULL: &Value = &Value::Null;
     let mut found = vec![value];
     for hop in place.strip_prefix('$').unwrap().replace("[*]", ".*").split('.').skip(1) {
         found = match hop {
             "*" => found.into_iter().filter_map(Value::as_array).flatten().collect(),
-            name => found
-                .into_iter()
-                .filter(|value| !value.is_array())
-                .map(|value| value.get(name).unwrap_or(NULL))
-                .collect(),
+            name => found.into_iter().filter_map(|value| value.get(name)).collect(),
         };
     }
     found
