@@ -26,8 +26,11 @@ lint: ## format, clippy and rustdoc, warnings are errors
 doc: ## build the documentation of the code
 	$(CARGO) doc --locked --no-deps --document-private-items
 
-bench: ## measure the translator against reading the JSON once
+bench: ## measure, in one process and beside nginx, Lua, njs and Node, which it installs (QUICK=1: a look)
+	./benches/peers/install
+	$(CARGO) build --locked --profile dist
 	$(CARGO) bench --locked
+	./benches/peers/run.py $(if $(QUICK),--quick,--write)
 
 fuzz: ## fuzz the JSON scanner, places and mapping files for a minute each
 	./fuzz/run

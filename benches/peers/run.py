@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""deskbridge beside its peers: the same work on the same bytes, in one interleaved run. See
+docs/benchmarks.md."""
+
+import argparse
+import os
+import pathlib
+import shutil
+import sys
+
+import bodies
+import check
+import goals
+import measure
+import peers
+import report
+import scenarios
+
+IDLE = 4000
+RATE = 1000
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--deskbridge", default=peers.ROOT / "target/dist/deskbridge", type=pathlib.Path, metavar="BINARY")
+    parser.add_argument("--quick", action="store_true", help="one round of a second, and 1000 idle connections")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=2, help="of each measurement")
+    parser.add_argument("--sizes", default="2,10,60", help="of the conversation, in KB")
+    parser.add_argument("--only", default="pass,get,hit,post,latency,idle", help="some of these")
+    parser.add_argument("--peers", help="only these, and no goals: " + ", ".join(scenarios.Gateways.START))
+    parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md and docs/benchmarks-run.md")
+    options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.seconds = 1, 1
+    return options
+
+
+class Run:
+    """Everything that one run has measured."""
+
+    def __init__(self, options):
+        self.options = options
+        self.command = "benches/peers/run.py " + " ".join(sys.argv[1:])
+        self.only = options.only.split(",")
+        self.busy = "%.1f" % os.getloadavg()[0]
+        self.connections = 1000 if options.quick else IDLE
+        self.results, self.latencies, self.idle, self.resident, self.lost = {}, {}, {}, {}, {}
+        self.sizes = bodies.write(peers.ROOT, peers.WORK)
+        self.told = {}
+
+    def answers(self):
+        """What deskbridge tells clients: what everybody must say, and what the caches of peers hold."""
+        gateways = scenarios.Gateways(self.options.deskbridge, {"on"})
+        try:
+            for size in scenarios.SIZES:
+                target = scenarios.Target("deskbridge", gateways["on"], scenarios.PUBLIC, size * 1000)
+                answer = target.get()
+                (peers.WORK / f"answer.{size}.json").write_bytes(answer)
+                self.told[size] = len(answer)
+        finally:
+            gateways.stop()
+
+    def plan(self, gateways):
+        made = {}
+        for size in map(int, self.options.sizes.split(",")):
+            for name, make in (("pass", scenarios.passed), ("get", scenarios.translated), ("hit", scenarios.hit)):
+                if name in self.only:
+                    made[name, size] = make(gateways, size)
+        if "pass" in self.only:
+            made["stand-in", 10] = scenarios.stand_in(gateways)
+        if "post" in self.only:
+            made["post", 10] = scenarios.posted(gateways, (peers.WORK / "post.json").read_bytes())
+        return {key: targets for key, targets in made.items() if targets}
+
+    def check(self, plan):
+        """Nobody is measured who says something else. Keeps what the JSON libraries of peers lose."""
+        for (scenario, size), targets in plan.items():
+            if scenario == "stand-in":
+                continue
+            if scenario == "pass":
+                want = (peers.WORK / f"conversation.{size}.json").read_bytes()
+            elif scenario == "post":
+                want = targets[0].get()
+            else:
+                want = (peers.WORK / f"answer.{size}.json").read_bytes()
+            for target in targets:
+                got = target.get()
+                if target.other:
+                    continue
+                for what in check.same(f"{target.name}, {scenario} {size}", want, got):
+                    self.lost.setdefault(what, set()).add(target.name)
+
+    def measure(self, plan):
+        """Rounds of everything in turn; the first is thrown away, as it warms what it measures."""
+        for turn in range(self.options.rounds + 1):
+            for key, targets in plan.items():
+                for target in targets:
+                    result = measure.load(target, self.options.seconds if turn else 1)
+                    if turn:
+                        self.results.setdefault(key, {}).setdefault(target.name, []).append(result)
+            print(f"round {turn} of {self.options.rounds}", file=sys.stderr, flush=True)
+
+    def measure_latency(self, gateways):
+        targets = scenarios.at_a_rate(gateways)
+        for turn in range(self.options.rounds + 1):
+            for target in targets:
+                result = measure.latency(target, RATE, max(2, self.options.seconds) if turn else 1)
+                if turn:
+                    self.latencies.setdefault(target.name, []).append(result)
+        print("latency", file=sys.stderr, flush=True)
+
+    def measure_idle(self):
+        """Each in a fresh process, so that nothing which was freed before is used again."""
+        for name, title in scenarios.IDLE.items():
+            gateways = scenarios.Gateways(self.options.deskbridge, {name})
+            try:
+                self.idle[title] = measure.idle(scenarios.kept(gateways, name), self.connections)
+            finally:
+                gateways.stop()
+        print("idle connections", file=sys.stderr, flush=True)
+
+    def go(self):
+        upstream = gateways = None
+        names = set(self.options.peers.split(",")) if self.options.peers else None
+        try:
+            upstream = peers.upstream()
+            self.answers()
+            gateways = scenarios.Gateways(self.options.deskbridge, names)
+            plan = self.plan(gateways)
+            self.check(plan)
+            before = {title: gateways[name].memory()[0] for name, title in scenarios.IDLE.items() if name in gateways}
+            self.measure(plan)
+            for name, title in scenarios.IDLE.items():
+                if name in gateways and plan:
+                    self.resident[title] = (before[title], gateways[name].memory()[0])
+            if "latency" in self.only:
+                self.measure_latency(gateways)
+            gateways.stop()
+            if "idle" in self.only:
+                self.measure_idle()
+        finally:
+            for process in (gateways, upstream):
+                if process:
+                    process.stop()
+
+
+def main():
+    options = arguments()
+    if not options.deskbridge.exists():
+        sys.exit(f"{options.deskbridge} is not there: cargo build --locked --profile dist, or --deskbridge BINARY")
+    for program in ("wrk", "h2load", "taskset"):
+        if not shutil.which(program):
+            sys.exit(f"peers: {program} is not installed: benches/peers/install")
+    if (os.cpu_count() or 1) < 2:
+        sys.exit("peers: two cores are needed: one for the gateway, one for the load and the backend")
+    peers.WORK.mkdir(parents=True, exist_ok=True)
+    peers.SHM.mkdir(exist_ok=True)
+    run = Run(options)
+    try:
+        run.go()
+    except peers.Missing as error:
+        sys.exit(f"peers: {error}\npeers: benches/peers/install installs what is needed")
+    except (measure.Failed, check.Different) as error:
+        sys.exit(f"peers: {error}")
+    finally:
+        shutil.rmtree(peers.SHM, ignore_errors=True)
+    print("\n".join(report.details(run)[2:]) + "\n")
+    if not options.peers:
+        print("\n".join(report.goals_table(run)[4:]))
+    report.written(run)
+    _, wrong = goals.void(run.results)
+    if "pass" in run.only and not options.peers and wrong:
+        sys.exit("peers: this run is void: " + "; ".join(wrong))
+
+
+if __name__ == "__main__":
+    main()
