@@ -13,7 +13,7 @@ use bytes::Bytes;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-use crate::canonical::principal::Allowed;
+use crate::canonical::principal::{SightRule, SightTest, Subject};
 use crate::canonical::validate::unlike;
 use crate::canonical::{Contract, Payload, Problem, ProblemCode, Request, Response, Viewer};
 use crate::error::Error;
@@ -99,29 +99,37 @@ impl Look {
         else {
             return true;
         };
-        let rules = || sight.0.iter().filter(|rule| &*rule.schema == schema);
-        if rules().next().is_none() {
-            return true;
-        }
-        let facts = payload.facts.get_or_init(|| {
-            members(&payload.body, |name| rules().any(|rule| &*rule.member == name))
-        });
-        rules().all(|rule| {
-            let known = facts.iter().find(|(name, _)| *name == rule.member).map(|(_, v)| v.clone());
-            // Facts were found for another credential's rules: look for this one's.
-            let value = known.or_else(|| {
-                members(&payload.body, |name| name == &*rule.member).pop().map(|(_, v)| v)
-            });
-            let Some(value) = value else { return false };
-            match &rule.allowed {
-                Allowed::Words(words) => words.iter().any(|w| w.as_bytes() == &*value),
-                Allowed::Principal(name) => self
-                    .viewer
-                    .principal
-                    .fact(name)
-                    .is_some_and(|own| own != "null" && own.as_bytes() == &*value),
+        let mut rules = sight.0.iter().filter(|rule| &*rule.schema == schema);
+        rules.all(|rule| self.open(rule, payload))
+    }
+
+    /// Whether everything of one alternative holds. Who the caller is goes first: it costs nothing.
+    fn open(&self, rule: &SightRule, payload: &Payload) -> bool {
+        let principal = &self.viewer.principal;
+        let fits = |test: &SightTest| match &test.of {
+            Subject::Fact(name) => {
+                principal.fact(name).is_some_and(|f| test.allowed.admits(f.as_bytes(), principal))
             }
-        })
+            Subject::Member(_) => true,
+        };
+        let candidates = || rule.any.iter().filter(|tests| tests.iter().all(fits));
+        let facts = payload.facts.get_or_init(|| {
+            members(&payload.body, |name| {
+                let mut tests = candidates().flatten();
+                tests.any(|test| matches!(&test.of, Subject::Member(own) if **own == *name))
+            })
+        });
+        let holds = |test: &SightTest| {
+            let Subject::Member(own) = &test.of else { return true };
+            match facts.iter().find(|(name, _)| name == own) {
+                Some((_, value)) => test.allowed.admits(value, principal),
+                // Facts were found for another credential's rules: look for this one's.
+                None => members(&payload.body, |name| *name == **own)
+                    .pop()
+                    .is_some_and(|(_, value)| test.allowed.admits(&value, principal)),
+            }
+        };
+        candidates().any(|tests| tests.iter().all(holds))
     }
 
     /// A read of somebody else's object finds nothing. A write that was answered so, or an answer

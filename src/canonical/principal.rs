@@ -184,18 +184,47 @@ impl fmt::Debug for Facts {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sight(pub Vec<SightRule>);
 
-/// One equality: in every object of `schema`, `member` is one of `allowed`.
+/// Objects of `schema` are open where everything of one alternative holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SightRule {
     /// Name of a schema of the contract.
     pub schema: Box<str>,
-    /// A member of it.
-    pub member: Box<str>,
+    /// The alternatives; never none of them, and none of them empty.
+    pub any: Vec<Vec<SightTest>>,
+}
+
+/// One equality.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SightTest {
+    /// What is compared.
+    pub of: Subject,
     /// What it may be.
     pub allowed: Allowed,
 }
 
-/// The values that a member may have.
+/// What an equality of `sees` is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A member of the object.
+    Member(Box<str>),
+    /// A fact of whoever looks at it.
+    Fact(Box<str>),
+}
+
+impl Allowed {
+    /// Whether a value with this JSON text is one that `principal` may see.
+    #[must_use]
+    pub fn admits(&self, json: &[u8], principal: &Principal) -> bool {
+        match self {
+            Self::Words(words) => words.iter().any(|word| word.as_bytes() == json),
+            Self::Principal(name) => {
+                principal.fact(name).is_some_and(|own| own != "null" && own.as_bytes() == json)
+            }
+        }
+    }
+}
+
+/// The values that a member, or a fact, may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Allowed {
     /// One of these JSON texts.

@@ -50,6 +50,49 @@ async fn somebody_elses_conversation_is_not_there_for_a_contact_on_a_miss_and_on
     );
 }
 
+/// One entry of the cache, looked at by several: what was said through another session is open to
+/// who has proved to be the same contact, and to nobody else.
+#[tokio::test]
+async fn another_session_is_open_to_who_has_proved_to_be_the_same_contact_and_to_nobody_else() {
+    let (backend, _gateway, client) = set_up().await;
+    let session = with(desk::conversation(), "/contact_identity_id", json!("idn_other"));
+    desk::show(&backend, &session);
+    let mut page: serde_json::Value = serde_json::from_str(&desk::page(&[])).unwrap();
+    page["data"] = json!([session]);
+    backend.tell(Method::GET, "/v1/accounts/1/conversations", 200, page.to_string());
+    let contact = session["contact_id"].clone();
+    for (source, contact, verified, open) in [
+        ("proved", &contact, json!(true), true),
+        ("unproved", &contact, json!(false), false),
+        ("unknown", &contact, serde_json::Value::Null, false),
+        ("stranger", &json!("cnt_other"), json!(true), false),
+        ("proved", &contact, json!(true), true),
+    ] {
+        desk::know_as(&backend, source, contact, &verified);
+        let own = PUBLIC.replace("/demo-contact/", &format!("/{source}/"));
+        let (read, write) = if open { (200, 200) } else { (404, 404) };
+        client.get(&own, NONE).await.expect(read);
+        client.get(&format!("{own}/messages"), NONE).await.expect(read);
+        let message = json!({ "content": "x" });
+        let path = format!("{own}/messages");
+        client.json(Method::POST, &path, NONE, &message).await.expect(write);
+        client.get(&own, NONE).await.expect(read);
+        let listed = client.get(own.rsplit_once('/').unwrap().0, NONE).await.expect(200).value();
+        let numbers: Vec<_> = listed.as_array().unwrap().iter().map(|c| &c["id"]).collect();
+        assert_eq!(numbers.is_empty(), !open, "{source}: {numbers:?}");
+    }
+    assert_eq!(backend.count(&Method::POST, MESSAGES), 2);
+    // The backend is asked for what may be seen, and not for more.
+    let lists = "/v1/accounts/1/conversations?";
+    let mut asked: Vec<String> = backend.got().into_iter().map(|got| got.target).collect();
+    asked.retain(|target| target.starts_with(lists));
+    assert_eq!(asked.len(), 4, "{asked:?}");
+    for query in asked {
+        let by = ["contact_id=cnt_", "contact_identity_id=idn_5Qw"].map(|by| query.contains(by));
+        assert!(by[0] != by[1], "{query}");
+    }
+}
+
 #[tokio::test]
 async fn rows_that_a_contact_may_not_see_are_left_out_and_counted() {
     let (backend, gateway, client) = set_up().await;

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::canonical::OperationId;
 use crate::canonical::contract::{Kind, SchemaId};
-use crate::canonical::principal::{Allowed, SightRule};
 use crate::canonical::problem::ProblemCode;
-use crate::canonical::{OperationId, Sight};
 use crate::json::place::{Hop, Place as JsonPlace};
 use crate::mapping::plan::Program;
 use crate::mapping::{Root, RootKind, Scope};
@@ -15,7 +14,7 @@ use crate::syntax::{Code, Diagnostic, Diagnostics, Fields, Node, Span, Value, cl
 
 use super::Context;
 use super::calls::{self, Written};
-use super::{errors, yaml};
+use super::{errors, sight, yaml};
 use crate::dialect::catalog::documents::LOOK_UPS;
 use crate::dialect::route::{Call, Inputs};
 use crate::dialect::scheme::{Credential, Place};
@@ -85,7 +84,7 @@ fn offer(entry: &Entry, cx: &mut Context<'_>) -> Option<Offer> {
     let pairs = pairs(agree, entry.key_span);
     let (resolve, yielded, agree) = resolve(written, yields?, &pairs, &mut inputs, cx);
     let facts = facts(yields?, place.as_ref(), cx.diagnostics);
-    let sight = sees.map(|entries| Arc::new(sight(entries, &facts, cx)));
+    let sight = sees.map(|entries| Arc::new(sight::read(entries, &facts, cx)));
     let admits = match admits {
         Some(words) => self::admits(words, cx.diagnostics),
         None => usual(yields?),
@@ -338,85 +337,4 @@ fn bound(yields: &Node) -> Vec<Box<str>> {
     };
     let entries = yields.as_map().unwrap_or_default();
     entries.iter().filter(from_path).map(|e| e.key.as_str().into()).collect()
-}
-
-fn sight(entries: &[Entry], facts: &[Box<str>], cx: &mut Context<'_>) -> Sight {
-    let mut rules = Vec::new();
-    for entry in entries {
-        let Some(schema) = cx.contract.schema_named(&entry.key) else {
-            cx.diagnostics.push(
-                Diagnostic::error(
-                    Code::UnknownReference,
-                    entry.key_span,
-                    format!("the contract has no schema `{}`", entry.key),
-                )
-                .suggest(closest(&entry.key, cx.contract.schema_names())),
-            );
-            continue;
-        };
-        for member in entry.value.as_map().unwrap_or_default() {
-            let Some(property) = cx.contract.property(schema, &member.key) else {
-                let known = cx.contract.properties(schema).iter().map(|p| &*p.name);
-                cx.diagnostics.push(
-                    Diagnostic::error(
-                        Code::UnknownPlace,
-                        member.key_span,
-                        format!("`{}` has no member `{}`", entry.key, member.key),
-                    )
-                    .suggest(closest(&member.key, known)),
-                );
-                continue;
-            };
-            let words = cx.contract.words(property.schema);
-            if let Some(allowed) = allowed(&member.value, words, facts, cx.diagnostics) {
-                let (schema, member) = (entry.key.as_str().into(), member.key.as_str().into());
-                rules.push(SightRule { schema, member, allowed });
-            }
-        }
-    }
-    Sight(rules)
-}
-
-fn allowed(
-    node: &Node,
-    words: &[Box<str>],
-    facts: &[Box<str>],
-    diagnostics: &mut Diagnostics,
-) -> Option<Allowed> {
-    if let Some(name) = node.as_text().and_then(|t| t.strip_prefix("$principal.")) {
-        if !facts.iter().any(|f| **f == *name) {
-            let message = format!("`yields` gives no `{name}`");
-            diagnostics.push(
-                Diagnostic::error(Code::UnknownRoot, node.span, message)
-                    .suggest(closest(name, facts.iter().map(|f| &**f))),
-            );
-        }
-        return Some(Allowed::Principal(name.into()));
-    }
-    let items = node.as_list().unwrap_or(std::slice::from_ref(node));
-    let mut texts = Vec::new();
-    for item in items {
-        match &item.value {
-            Value::List(_) | Value::Map(_) | Value::Null | Value::Float(_) => {
-                diagnostics.push(wrong_type(
-                    item,
-                    "what may be seen is a word, a list of words or `$principal.x`",
-                ));
-                return None;
-            }
-            Value::Text(text) if !words.is_empty() && !words.iter().any(|w| **w == *text) => {
-                diagnostics.push(
-                    Diagnostic::error(
-                        Code::UnknownWord,
-                        item.span,
-                        format!("`{text}` is no value of this member"),
-                    )
-                    .suggest(closest(text, words.iter().map(|w| &**w))),
-                );
-            }
-            _ => {}
-        }
-        texts.push(item.to_json().to_string().into());
-    }
-    Some(Allowed::Words(texts))
 }

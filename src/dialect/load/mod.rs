@@ -18,6 +18,7 @@ mod publication;
 mod replies;
 mod route;
 mod routes;
+mod sight;
 #[cfg(test)]
 mod tests;
 mod unused;

@@ -63,7 +63,7 @@ fn files(head: &str, records: &str, routes: &str) -> Files {
     ])
 }
 
-fn load_with(head: &str, routes: &str) -> (Sources, Option<Catalog>, Diagnostics) {
+pub(super) fn load_with(head: &str, routes: &str) -> (Sources, Option<Catalog>, Diagnostics) {
     let mut sources = Sources::default();
     let (catalog, diagnostics) = Catalog::load_all(&files(head, RECORDS, routes), &mut sources);
     (sources, catalog, diagnostics)
@@ -186,7 +186,7 @@ fn credentials_know_their_place_look_ups_and_facts() {
     assert_eq!(pair.resolve[1].after, [0]);
     assert!(pair.resolve[0].take.is_none() && pair.resolve[1].take.is_some());
     assert_eq!(pair.inputs.path, ["inbox".into(), "contact".into()]);
-    assert_eq!(pair.sight.as_ref().unwrap().0.len(), 3);
+    assert_eq!(pair.sight.as_ref().unwrap().0.len(), 2);
     let envelopes = &catalog.dialects[0].envelopes;
     let row = envelopes.find(&Problem::new(ProblemCode::Unauthorized).cause("missing")).unwrap();
     assert_eq!(row.status, Some(403));

@@ -108,7 +108,7 @@ impl Lower<'_, '_> {
             let Some(same) = &condition.same else { continue };
             let own = self.path(&item, &condition.at)?;
             let other = self.place(same, env)?;
-            guard.push(Guard { at: own.at, allowed: GuardValue::Same(other.at) });
+            guard.push(Guard::Is { at: own.at, allowed: GuardValue::Same(other.at) });
         }
         let sort_by = match &rule.list.sort_by {
             Some(path) => self.path(&item, path).map(|c| Some(c.at)),

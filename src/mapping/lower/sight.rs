@@ -5,7 +5,7 @@
 //! is being written carries the guard. The root of an answer is guarded before it gets here.
 
 use crate::canonical::contract::Kind;
-use crate::canonical::principal::{Allowed, SightRule};
+use crate::canonical::principal::{Allowed, SightRule, SightTest, Subject};
 use crate::json::place::Hop;
 use crate::mapping::plan::{Guard, GuardValue};
 use crate::mapping::types::Ty;
@@ -97,29 +97,51 @@ impl Lower<'_, '_> {
         sight.0.iter().filter(|rule| names.contains(&&*rule.schema)).cloned().collect()
     }
 
-    /// The guards of a place, as tests of its members.
+    /// The guards of a place, as tests of its members and of who looks.
     pub(super) fn guards_of(&mut self, c: &Cursor) -> Vec<Guard> {
         if !self.shown {
             return Vec::new();
         }
         let mut guards = Vec::new();
         for rule in self.rules(&c.ty) {
-            let hop = Hop::Member(rule.member.clone());
-            let Ok((ty, _)) = c.ty.step(self.contract(), &hop) else { continue };
-            let at = self.down(c, &hop, ty).at;
-            let allowed = match rule.allowed {
-                Allowed::Words(words) => {
-                    GuardValue::Words(words.iter().map(|w| w.as_bytes().into()).collect())
+            let lists = rule.any.into_iter();
+            let mut lists: Vec<Vec<Guard>> =
+                lists.map(|tests| tests.into_iter().map(|t| self.guard(c, t)).collect()).collect();
+            match (lists.pop(), lists.is_empty()) {
+                (Some(only), true) => guards.extend(only),
+                (last, _) => {
+                    lists.extend(last);
+                    guards.push(Guard::Either(lists));
                 }
-                Allowed::Principal(name) => match self.inputs_member("principal", &name) {
-                    Some(fact) => GuardValue::Same(fact.at),
-                    // Without a principal nothing is the same as its facts.
-                    None => GuardValue::Words(Vec::new()),
-                },
-            };
-            guards.push(Guard { at, allowed });
+            }
         }
         guards
+    }
+
+    fn guard(&mut self, c: &Cursor, test: SightTest) -> Guard {
+        let own = match &test.of {
+            Subject::Fact(name) => self.inputs_member("principal", name).map(|fact| fact.at),
+            Subject::Member(name) => {
+                let hop = Hop::Member(name.clone());
+                let found = c.ty.step(self.contract(), &hop).ok();
+                found.map(|(ty, _)| self.down(c, &hop, ty).at)
+            }
+        };
+        let allowed = match test.allowed {
+            Allowed::Words(words) => {
+                GuardValue::Words(words.iter().map(|w| w.as_bytes().into()).collect())
+            }
+            Allowed::Principal(name) => match self.inputs_member("principal", &name) {
+                Some(fact) => GuardValue::Same(fact.at),
+                // Without a principal nothing is the same as its facts.
+                None => GuardValue::Words(Vec::new()),
+            },
+        };
+        match own {
+            Some(at) => Guard::Is { at, allowed },
+            // What is never there is never right.
+            None => Guard::Either(Vec::new()),
+        }
     }
 
     /// Reports a public answer that could show what is internal.
@@ -149,15 +171,20 @@ impl Lower<'_, '_> {
             return false;
         }
         let rules = self.rules(ty);
-        let open = |member: &str, words: &[&str]| {
-            let fit = rules.iter().filter(|r| *r.member == *member);
-            let closed = fit.into_iter().any(|rule| match &rule.allowed {
-                Allowed::Words(allowed) => {
-                    !allowed.iter().any(|a| words.iter().any(|w| **a == *format!("\"{w}\"")))
+        let closes =
+            |test: &SightTest, member: &str, words: &[&str]| match (&test.of, &test.allowed) {
+                (Subject::Member(own), Allowed::Words(allowed)) => {
+                    **own == *member
+                        && !allowed.iter().any(|a| words.iter().any(|w| **a == *format!("\"{w}\"")))
                 }
-                Allowed::Principal(_) => true,
-            });
-            !closed
+                (Subject::Member(own), Allowed::Principal(_)) => **own == *member,
+                (Subject::Fact(_), _) => false,
+            };
+        // Whoever sees by one alternative sees what any other one would keep back.
+        let open = |member: &str, words: &[&str]| {
+            !rules.iter().any(|rule| {
+                rule.any.iter().all(|tests| tests.iter().any(|t| closes(t, member, words)))
+            })
         };
         open("visibility", &["internal"])
             || has("kind", "note") && open("kind", &["note", "activity"])

@@ -57,16 +57,21 @@ pub struct Bind {
     pub otherwise: Option<Emit>,
 }
 
-/// A member of an object of an answer must be one of some values (`sees`).
+/// What must hold of an object of an answer (`sees`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Guard {
-    /// The member.
-    pub at: Ref,
-    /// What it may be.
-    pub allowed: GuardValue,
+pub enum Guard {
+    /// A value must be there and be one of some.
+    Is {
+        /// Where it stands: in the object, or among the inputs.
+        at: Ref,
+        /// What it may be.
+        allowed: GuardValue,
+    },
+    /// All of one of these lists must hold.
+    Either(Vec<Vec<Self>>),
 }
 
-/// What a guarded member may be.
+/// What a guarded value may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GuardValue {
     /// One of these JSON texts.

@@ -58,15 +58,21 @@ impl Run<'_> {
 
     /// Whether every guard lets pass. A value that is not there never passes.
     pub(super) fn open(&self, guards: &[Guard]) -> bool {
-        guards.iter().all(|guard| {
-            let Some(token) = self.token(guard.at) else { return false };
-            match &guard.allowed {
-                GuardValue::Words(words) => one_of(token, words),
-                GuardValue::Same(other) => {
-                    token != "null" && self.token(*other).is_some_and(|o| text::same(token, o))
-                }
+        guards.iter().all(|guard| match guard {
+            Guard::Is { at, allowed } => {
+                self.token(*at).is_some_and(|token| self.among(token, allowed))
             }
+            Guard::Either(lists) => lists.iter().any(|guards| self.open(guards)),
         })
+    }
+
+    fn among(&self, token: &str, allowed: &GuardValue) -> bool {
+        match allowed {
+            GuardValue::Words(words) => one_of(token, words),
+            GuardValue::Same(other) => {
+                token != "null" && self.token(*other).is_some_and(|o| text::same(token, o))
+            }
+        }
     }
 
     /// Whether a value is there and not null.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::canonical::Sight;
 use crate::canonical::contract::Contract;
-use crate::canonical::principal::{Allowed, SightRule};
+use crate::canonical::principal::{Allowed, SightRule, SightTest, Subject};
 use crate::mapping::run::{Faults, Scratch, run};
 use crate::mapping::{Compiled, Library, Root, RootKind, Scope, Settings};
 use crate::syntax::{Diagnostics, Node, Sources};
@@ -109,16 +109,58 @@ const FULL: &str = "mappings/canonical/examples/conversation.full.json";
 fn sight() -> Sight {
     let words =
         |words: &[&str]| Allowed::Words(words.iter().map(|w| format!("\"{w}\"").into()).collect());
-    let rule = |schema: &str, member: &str, allowed| SightRule {
-        schema: schema.into(),
-        member: member.into(),
-        allowed,
-    };
+    let test = |member: &str, allowed| SightTest { of: Subject::Member(member.into()), allowed };
+    let rule = |schema: &str, tests| SightRule { schema: schema.into(), any: vec![tests] };
     Sight(vec![
-        rule("Message", "visibility", words(&["public"])),
-        rule("Message", "kind", words(&["incoming", "outgoing", "template"])),
-        rule("Contact", "id", Allowed::Principal("contact".into())),
+        rule(
+            "Message",
+            vec![
+                test("visibility", words(&["public"])),
+                test("kind", words(&["incoming", "outgoing", "template"])),
+            ],
+        ),
+        rule("Contact", vec![test("id", Allowed::Principal("contact".into()))]),
     ])
+}
+
+/// Who has proved who it is sees what is its person's; anybody else what is its own.
+#[test]
+fn an_element_is_open_by_any_alternative_and_by_all_of_it() {
+    let mut s = Shipped::new("public-inbox");
+    let spec = s.spec("{ at: $.data, each: { fields: { n: $.number } } }");
+    let scope = scope(&[("", s.schema("ConversationPage"))]);
+    let is = |of, allowed| SightTest { of, allowed };
+    let same = |member: &str, fact: &str| {
+        is(Subject::Member(member.into()), Allowed::Principal(fact.into()))
+    };
+    let proved = is(Subject::Fact("verified".into()), Allowed::Words(vec!["true".into()]));
+    let sight = Sight(vec![SightRule {
+        schema: "Conversation".into(),
+        any: vec![
+            vec![same("contact_identity_id", "identity")],
+            vec![proved, same("contact_id", "contact")],
+        ],
+    }]);
+    let made = s.good(|l, d| l.encode(&spec, &scope, Some(&sight), d));
+    let list = r#"{"data":[
+        {"number":1,"contact_identity_id":"i1","contact_id":"c1"},
+        {"number":2,"contact_identity_id":"i2","contact_id":"c1"},
+        {"number":3,"contact_identity_id":"i3","contact_id":"c2"},
+        {"number":4,"contact_identity_id":"i4","contact_id":null},
+        {"number":5,"contact_id":"c1"}]}"#;
+    for (verified, open) in [
+        ("true", r#"[{"n":1},{"n":2},{"n":5}]"#),
+        ("false", r#"[{"n":1}]"#),
+        ("null", r#"[{"n":1}]"#),
+        (r#""true""#, r#"[{"n":1}]"#),
+    ] {
+        let inputs =
+            format!(r#"{{"principal":{{"identity":"i1","contact":"c1","verified":{verified}}}}}"#);
+        assert_eq!(written(&made, &[&inputs, list]).unwrap(), open, "{verified}");
+    }
+    let nobody = r#"{"principal":{"identity":"i9","contact":null,"verified":true}}"#;
+    assert_eq!(written(&made, &[nobody, list]).unwrap(), "[]");
+    assert_eq!(written(&made, &[r#"{"principal":{}}"#, list]).unwrap(), "[]");
 }
 
 #[test]

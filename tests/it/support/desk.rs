@@ -50,9 +50,20 @@ pub(crate) fn page(messages: &[Value]) -> String {
 /// Makes the backend answer every question for an identity with the one of this source id.
 pub(crate) fn know(backend: &Backend, source: &str) {
     let conversation = conversation();
+    let verified = &conversation["contact_identity"]["verified"];
+    know_as(backend, source, &conversation["contact_id"], verified);
+}
+
+/// The same, of this contact, who has proved who it is or has not.
+pub(crate) fn know_as(backend: &Backend, source: &str, contact: &Value, verified: &Value) {
+    let conversation = conversation();
     let mut identity = conversation["contact_identity"].clone();
     identity["source_id"] = json!(source);
     identity["inbox_id"] = conversation["inbox_id"].clone();
+    identity["contact_id"] = contact.clone();
+    identity["verified"] = verified.clone();
+    // Where nobody knows, it is left out.
+    identity.as_object_mut().unwrap().retain(|name, value| name != "verified" || !value.is_null());
     let page = json!({ "next": null, "prev": null, "limit": 1, "number": null, "total": null });
     let identities = json!({ "data": [identity], "page": page });
     backend.tell(Method::GET, "/v1/accounts/1/identities", 200, identities.to_string());

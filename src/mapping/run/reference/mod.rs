@@ -235,12 +235,15 @@ impl<'t> Slow<'t> {
     }
 
     fn open(&self, guards: &[Guard]) -> bool {
-        guards.iter().all(|guard| match (&guard.allowed, self.value_at(guard.at)) {
-            (_, None) => false,
-            (GuardValue::Words(words), Some(tree)) => tree.is_any(words),
-            (GuardValue::Same(other), Some(tree)) => {
-                !tree.null() && self.value_at(*other).is_some_and(|other| tree.same(other))
-            }
+        guards.iter().all(|guard| match guard {
+            Guard::Either(lists) => lists.iter().any(|list| self.open(list)),
+            Guard::Is { at, allowed } => match (allowed, self.value_at(*at)) {
+                (_, None) => false,
+                (GuardValue::Words(words), Some(tree)) => tree.is_any(words),
+                (GuardValue::Same(other), Some(tree)) => {
+                    !tree.null() && self.value_at(*other).is_some_and(|other| tree.same(other))
+                }
+            },
         })
     }
 

@@ -195,13 +195,22 @@ fn joins_and_groups_of_absurd_lists_end_soon() {
 fn guards_keep_back_and_count() {
     let program = named("guarded");
     let document = r#"{"id":"me","items":[{"id":1,"status":"open","t":"x"},{"id":2,"status":"open","t":"y"},{"id":3},{"id":4,"status":"closed","t":"x"}]}"#;
-    writes(&program, document, r#"{"t":"x","id":"me"}"#, r#"{"each":[1],"one":{"id":"me"}}"#);
+    let kept = r#"{"each":[1],"either":[1,2],"one":{"id":"me"}}"#;
+    writes(&program, document, r#"{"t":"x","id":"me"}"#, kept);
+    // By the other alternative, all of which must hold.
+    let kept = r#"{"each":[1],"either":[1,2,4],"one":null}"#;
+    writes(&program, document, r#"{"t":"x","id":"1"}"#, kept);
     // Null is nobody's: two nulls are not the same.
-    writes(&program, r#"{"id":null,"items":[]}"#, r#"{"id":null}"#, r#"{"each":[],"one":null}"#);
+    writes(
+        &program,
+        r#"{"id":null,"items":[]}"#,
+        r#"{"id":null}"#,
+        r#"{"each":[],"either":[],"one":null}"#,
+    );
     let mut scratch = Scratch::default();
     let documents = [Some(document.as_bytes()), Some(&br#"{"t":"x"}"#[..])];
     run(&program, &documents, &mut scratch, &mut Vec::new()).unwrap();
-    assert_eq!(scratch.hidden(), 3);
+    assert_eq!(scratch.hidden(), 5);
 }
 
 #[test]

@@ -290,7 +290,10 @@ fn binds() -> Program {
         list,
         filter: vec![(p.at(item, "status"), Test::Is(bs(&["\"closed\"", "\"open\""])))],
         by: None,
-        guard: vec![Guard { at: p.at(item, "t"), allowed: GuardValue::Same(p.at(inputs, "t")) }],
+        guard: vec![Guard::Is {
+            at: p.at(item, "t"),
+            allowed: GuardValue::Same(p.at(inputs, "t")),
+        }],
         then: p.plain(item, "id"),
         otherwise: Some(Emit::Const(b("\"none\""))),
     };
@@ -382,22 +385,24 @@ fn grouped() -> Program {
 fn guarded() -> Program {
     let (mut p, doc, inputs) = Build::new();
     let (list, item) = p.list(doc, "items", 2);
-    let mut each = {
+    let [mut each, mut either] = [(); 2].map(|()| {
         let element = p.plain(item, "id");
         p.each(doc, "items", list, element)
-    };
-    each.guard = vec![
-        Guard {
-            at: p.at(item, "status"),
-            allowed: GuardValue::Words(bs(&["\"open\"", "\"closed\""])),
-        },
-        Guard { at: p.at(item, "t"), allowed: GuardValue::Same(p.at(inputs, "t")) },
-    ];
+    });
+    let is = |at, words: &[&str]| Guard::Is { at, allowed: GuardValue::Words(bs(words)) };
+    let same = |at, other| Guard::Is { at, allowed: GuardValue::Same(other) };
+    let (t, asked) = (p.at(item, "t"), p.at(inputs, "t"));
+    each.guard = vec![is(p.at(item, "status"), &["\"open\"", "\"closed\""]), same(t, asked)];
     each.at_most = Some(1);
+    either.guard = vec![Guard::Either(vec![
+        vec![is(p.at(item, "status"), &["\"open\""])],
+        vec![is(p.at(inputs, "id"), &["\"1\"", "1", "true"]), same(t, asked)],
+    ])];
     let mut one = object(vec![("id", p.plain(doc, "id"))]);
-    one.guard = vec![Guard { at: p.at(doc, "id"), allowed: GuardValue::Same(p.at(inputs, "id")) }];
+    one.guard = vec![same(p.at(doc, "id"), p.at(inputs, "id"))];
     p.program(made(vec![
         ("each", Emit::Each(Box::new(each))),
+        ("either", Emit::Each(Box::new(either))),
         ("one", Emit::Object(Box::new(one))),
     ]))
 }
