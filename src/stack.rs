@@ -16,7 +16,7 @@
 //! - **A write once sent runs to its end in its own task**: hyper drops a request whose client
 //!   leaves, and the invalidation after the write would be lost.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::net::IpAddr;
@@ -25,6 +25,7 @@ use std::task::{Context, Poll};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use foldhash::fast::RandomState;
 use futures_util::future::{BoxFuture, Either, Ready, ready};
 use http::HeaderValue;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -208,7 +209,7 @@ impl Signals for Heard {
 
 /// The backends, by tenant.
 #[derive(Clone, Debug)]
-pub struct Upstreams(Arc<BTreeMap<Tenant, Home>>);
+pub struct Upstreams(Arc<HashMap<Tenant, Home, RandomState>>);
 
 /// A tenant's backend, and where the gateway has its files.
 pub type Home = (Upstream, Option<Arc<Links>>);
@@ -216,8 +217,8 @@ pub type Home = (Upstream, Option<Arc<Links>>);
 impl Upstreams {
     /// Each tenant's backend, every call counted under its name, and where the tenant's files are.
     #[must_use]
-    pub fn new(by_tenant: BTreeMap<Tenant, Home>) -> Self {
-        Self(Arc::new(by_tenant))
+    pub fn new(by_tenant: impl IntoIterator<Item = (Tenant, Home)>) -> Self {
+        Self(Arc::new(by_tenant.into_iter().collect()))
     }
 }
 

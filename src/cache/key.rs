@@ -13,11 +13,12 @@ const LONGEST_BODY: usize = 4_096;
 
 /// A question, as bytes. Every part says how long it is, so no two questions share them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Key(SmallVec<[u8; 512]>);
+pub struct Key(SmallVec<[u8; 512]>);
 
 impl Key {
     /// The key of a request; `None` where its body is too long for one.
-    pub(super) fn new(request: &Request, backend: u64, per_actor: bool) -> Option<Self> {
+    #[must_use]
+    pub fn new(request: &Request, backend: u64, per_actor: bool) -> Option<Self> {
         if request.body.len() > LONGEST_BODY {
             return None;
         }
@@ -46,7 +47,9 @@ impl Key {
         Some(key)
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 

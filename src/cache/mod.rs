@@ -20,7 +20,7 @@ mod epochs;
 mod facts;
 mod flight;
 mod freshness;
-mod key;
+pub mod key;
 mod pass;
 mod read;
 mod stats;

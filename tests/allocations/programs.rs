@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use deskbridge::dialect::catalog::Catalog;
+use deskbridge::dialect::route::ReplyBody;
+use deskbridge::mapping::plan::Program;
 use deskbridge::mapping::run::{Scratch, run};
 
-use crate::shipped::{INPUTS, catalog, conversation, reply};
+use crate::shipped::{INPUTS, catalog, conversation};
 use crate::{alone, count};
 
 #[test]
@@ -34,4 +37,15 @@ fn a_warm_translation_allocates_nothing_for_one_message_and_for_two_hundred() {
         }
     }
     assert!(counts.values().all(|allocations| *allocations == 0), "{counts:?}");
+}
+
+/// What a conversation is answered with.
+fn reply<'c>(catalog: &'c Catalog, dialect: &str) -> &'c Program {
+    let routes = &catalog.named(dialect).unwrap().routes;
+    let route = routes.iter().find(|r| &*r.name == "conversations.get").unwrap();
+    let programs = route.replies.iter().filter_map(|r| match &r.body {
+        ReplyBody::Program(program) => Some(&**program),
+        _ => None,
+    });
+    programs.last().unwrap()
 }

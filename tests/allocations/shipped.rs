@@ -3,8 +3,6 @@
 use deskbridge::canonical::Tenant;
 use deskbridge::dialect::catalog::{Catalog, MountSpec};
 use deskbridge::dialect::embedded::Files;
-use deskbridge::dialect::route::ReplyBody;
-use deskbridge::mapping::plan::Program;
 use deskbridge::syntax::Sources;
 use serde_json::Value;
 
@@ -26,17 +24,6 @@ pub(crate) fn catalog() -> Catalog {
         .collect();
     let (catalog, diagnostics) = Catalog::load(&files, &mounts, 1, &mut Sources::default());
     catalog.unwrap_or_else(|| panic!("{} problems in the shipped mappings", diagnostics.len()))
-}
-
-/// What a conversation is answered with.
-pub(crate) fn reply<'c>(catalog: &'c Catalog, dialect: &str) -> &'c Program {
-    let routes = &catalog.named(dialect).unwrap().routes;
-    let route = routes.iter().find(|r| &*r.name == "conversations.get").unwrap();
-    let programs = route.replies.iter().filter_map(|r| match &r.body {
-        ReplyBody::Program(program) => Some(&**program),
-        _ => None,
-    });
-    programs.last().unwrap()
 }
 
 const RICH: &str = include_str!("../../mappings/canonical/examples/conversation.rich.json");

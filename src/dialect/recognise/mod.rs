@@ -1,11 +1,16 @@
 //! Which route a request line stands for.
 //!
 //! Each mounted root of a dialect is a **claim**: a host, a prefix and a tree of the templates below
-//! it. The claim with the longest prefix owns a path; inside it the tree decides, at a cost that does
-//! not grow with the number of routes. Path values stay where they are: only their ends are noted,
-//! so recognising takes no memory.
+//! it. The claim with the longest prefix owns a path; inside it the tree decides. What that costs
+//! grows neither with the number of mounts nor with that of routes. Path values stay where they are:
+//! only their ends are noted, so recognising takes no memory.
+
+mod claims;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
@@ -14,6 +19,7 @@ use smallvec::SmallVec;
 use super::catalog::{Catalog, Mount};
 use super::route::{Route, Segment};
 use super::{Base, Dialect};
+use claims::Claims;
 
 /// What a request line stands for.
 #[derive(Debug)]
@@ -80,20 +86,22 @@ impl PathValues {
     }
 }
 
-/// Every claim, those of a named host first, then the longest prefix.
+/// Every claim, and where each stands.
 #[derive(Debug, Default)]
 pub(super) struct Router {
+    places: Claims,
     claims: Vec<Claim>,
 }
 
 struct Claim {
-    host: Box<str>,
-    prefix: Box<str>,
+    /// Bytes of its prefix.
+    prefix: usize,
     mount: usize,
     trailing_slash: bool,
     json_suffix: bool,
     put_is_patch: bool,
-    tree: matchit::Router<Choices>,
+    /// That of its dialect's root: however often a dialect is mounted, there is one.
+    tree: Arc<matchit::Router<Choices>>,
 }
 
 /// The routes of one pattern: (method, index in the dialect). Of one method, those with more fixed
@@ -102,7 +110,7 @@ type Choices = SmallVec<[(&'static str, usize); 4]>;
 
 impl std::fmt::Debug for Claim {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Claim").field("host", &self.host).field("prefix", &self.prefix).finish()
+        f.debug_struct("Claim").field("mount", &self.mount).finish_non_exhaustive()
     }
 }
 
@@ -113,30 +121,31 @@ impl Router {
         mounts: &[Mount],
         dialects: &[Arc<Dialect>],
     ) -> (Self, Vec<(usize, usize)>) {
-        let mut claims: Vec<Claim> = Vec::new();
+        let mut router = Self::default();
         let mut twice = Vec::new();
+        let mut trees = HashMap::new();
         for mount in mounts {
             let Some(dialect) = dialects.get(mount.dialect) else { continue };
             for base in &dialect.bases {
-                let prefix = format!("{}{}", mount.prefix, base.address).into_boxed_str();
-                if let Some(c) = claims.iter().find(|c| c.host == mount.host && c.prefix == prefix)
+                let prefix = format!("{}{}", mount.prefix, base.address);
+                if let Err(first) = router.places.insert(&mount.host, &prefix, router.claims.len())
                 {
-                    twice.push((c.mount, mount.index));
+                    twice.extend(router.claims.get(first).map(|c| (c.mount, mount.index)));
                     continue;
                 }
-                claims.push(Claim {
-                    host: mount.host.clone(),
-                    prefix,
+                let known = trees.entry((mount.dialect, &*base.address));
+                let tree = known.or_insert_with(|| Arc::new(tree(dialect, base)));
+                router.claims.push(Claim {
+                    prefix: prefix.len(),
                     mount: mount.index,
                     trailing_slash: dialect.quirks.trailing_slash,
                     json_suffix: dialect.quirks.json_suffix,
                     put_is_patch: dialect.quirks.put_is_patch,
-                    tree: tree(dialect, base),
+                    tree: Arc::clone(tree),
                 });
             }
         }
-        claims.sort_by_key(|c| (&*c.host == "*", std::cmp::Reverse(c.prefix.len())));
-        (Self { claims }, twice)
+        (router, twice)
     }
 
     pub(super) fn recognise<'c>(
@@ -147,9 +156,10 @@ impl Router {
         target: &str,
     ) -> Recognition<'c> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let Some((claim, rest)) = self.claim(without_port(host), path) else {
+        let Some((claim, rest)) = self.places.find(without_port(host), path) else {
             return Recognition::Unclaimed;
         };
+        let Some(claim) = self.claims.get(claim) else { return Recognition::Unclaimed };
         let Some(mount) = catalog.mounts.get(claim.mount) else { return Recognition::Unclaimed };
         let nothing = |malformed| Recognition::Nothing { mount, malformed };
         let Some(dialect) = catalog.dialects.get(mount.dialect) else { return nothing(false) };
@@ -173,20 +183,10 @@ impl Router {
             }
             return Recognition::Method { mount, allow: claim.allow(found.value, safe) };
         };
-        match values(route, claim.prefix.len(), rest) {
+        match values(route, claim.prefix, rest) {
             Some(path) => Recognition::Route { mount, route, path },
             None => nothing(true),
         }
-    }
-
-    fn claim<'p>(&self, host: &str, path: &'p str) -> Option<(&Claim, &'p str)> {
-        self.claims.iter().find_map(|claim| {
-            if &*claim.host != "*" && !claim.host.eq_ignore_ascii_case(host) {
-                return None;
-            }
-            let rest = path.strip_prefix(&*claim.prefix)?;
-            (rest.is_empty() || rest.starts_with('/')).then_some((claim, rest))
-        })
     }
 }
 
@@ -241,7 +241,7 @@ impl Claim {
 
 /// The templates below one root of a dialect.
 fn tree(dialect: &Dialect, base: &Base) -> matchit::Router<Choices> {
-    let mut patterns: Vec<(String, Choices)> = Vec::new();
+    let mut patterns: BTreeMap<String, Choices> = BTreeMap::new();
     for (index, route) in dialect.routes.iter().enumerate() {
         // The longest root that a template stands under is its own.
         let path = route.template.text.split('?').next().unwrap_or_default();
@@ -251,10 +251,7 @@ fn tree(dialect: &Dialect, base: &Base) -> matchit::Router<Choices> {
         let pattern = route.template.pattern();
         let own = base.address.len();
         let pattern = pattern.get(own..).filter(|p| !p.is_empty()).unwrap_or("/").to_owned();
-        match patterns.iter_mut().find(|(p, _)| *p == pattern) {
-            Some((_, choices)) => choices.push((route.method, index)),
-            None => patterns.push((pattern, Choices::from_iter([(route.method, index)]))),
-        }
+        patterns.entry(pattern).or_default().push((route.method, index));
     }
     let mut tree = matchit::Router::new();
     for (pattern, mut choices) in patterns {
@@ -335,6 +332,3 @@ fn without_port(host: &str) -> &str {
         _ => host,
     }
 }
-
-#[cfg(test)]
-mod tests;
