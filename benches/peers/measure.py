@@ -57,8 +57,11 @@ class Target:
         if self.post:
             headers["content-type"] = "application/json"
         request = urllib.request.Request(self.url(), data=self.post, headers=headers)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.read()
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.read()
+        except OSError as error:
+            raise Failed(f"{self.name}, {self.url()}: {error}") from None
 
     def script(self):
         headers = dict(self.headers)

@@ -121,6 +121,16 @@ class Process:
                 continue
 
 
+def filled(template, path, port, **more):
+    """Writes a peer's configuration with the addresses and folders of this run."""
+    triplet = subprocess.run(["gcc", "-print-multiarch"], capture_output=True, text=True, check=False).stdout.strip()
+    values = {
+        "WORK": WORK, "HERE": HERE, "SHM": SHM, "UPSTREAM": UPSTREAM, "PORT": port, "USER": getpass.getuser(),
+        "TRIPLET": triplet or "x86_64-linux-gnu", **more,
+    }
+    path.write_text(re.sub("@([A-Z]+)@", lambda m: str(values[m[1]]), template.read_text()))
+
+
 def nginx(kind, port):
     if not shutil.which("nginx"):
         raise Missing("nginx is not installed")
@@ -128,15 +138,16 @@ def nginx(kind, port):
     needed = {"lua": "ngx_http_lua_module.so", "njs": "ngx_http_js_module.so"}.get(kind)
     if needed and not os.path.exists(f"{modules}/{needed}"):
         raise Missing(f"{modules}/{needed} is not installed")
-    triplet = subprocess.run(["gcc", "-print-multiarch"], capture_output=True, text=True, check=False).stdout.strip()
-    values = {
-        "WORK": WORK, "HERE": HERE, "SHM": SHM, "UPSTREAM": UPSTREAM, "PORT": port, "MODULES": modules,
-        "USER": getpass.getuser(), "TRIPLET": triplet or "x86_64-linux-gnu",
-    }
-    text = re.sub("@([A-Z]+)@", lambda m: str(values[m[1]]), (HERE / f"nginx/{kind}.conf").read_text())
-    path = WORK / f"nginx-{kind}.conf"
-    path.write_text(text)
-    return Process(f"nginx-{kind}", ["nginx", "-c", path], GATEWAY_CORE, port)
+    filled(HERE / f"nginx/{kind}.conf", WORK / f"nginx-{kind}.conf", port, MODULES=modules)
+    return Process(f"nginx-{kind}", ["nginx", "-c", WORK / f"nginx-{kind}.conf"], GATEWAY_CORE, port)
+
+
+def haproxy(port):
+    if not shutil.which("haproxy"):
+        raise Missing("haproxy is not installed")
+    filled(HERE / "haproxy/gateway.lua", WORK / "haproxy.lua", port)
+    filled(HERE / "haproxy/haproxy.cfg", WORK / "haproxy.cfg", port)
+    return Process("haproxy", ["haproxy", "-db", "-f", WORK / "haproxy.cfg"], GATEWAY_CORE, port)
 
 
 def deskbridge(binary, name, port, cache):

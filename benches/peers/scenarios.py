@@ -21,6 +21,7 @@ class Gateways:
         "lua": lambda binary: peers.nginx("lua", 19403),
         "njs": lambda binary: peers.nginx("njs", 19404),
         "node": lambda binary: peers.node(19405),
+        "haproxy": lambda binary: peers.haproxy(19406),
         "off": lambda binary: peers.deskbridge(binary, "deskbridge-off", 19410, cache=False),
         "on": lambda binary: peers.deskbridge(binary, "deskbridge-on", 19411, cache=True),
     }
@@ -49,7 +50,7 @@ class Gateways:
 def passed(gateways, size):
     """Passed through as it is."""
     first = size * 1000
-    names = {"floor": "hyper floor", "nginx": "nginx", "node": "node"}
+    names = {"floor": "hyper floor", "nginx": "nginx", "node": "node", "haproxy": "HAProxy"}
     return [Target(title, gateways[name], V1, first) for name, title in names.items() if name in gateways]
 
 
@@ -75,7 +76,9 @@ def translated(gateways, size):
             Target("deskbridge, account API, no cache", gateways["off"], ACCOUNT, first, AGENT, other=True),
             Target("deskbridge, no cache: 3 calls", gateways["off"], PUBLIC, first),
         ]
-    names = {"floor": "hyper + serde_json::Value", "lua": "nginx + Lua", "njs": "nginx + njs", "node": "node"}
+    names = {
+        "floor": "hyper + serde_json::Value", "lua": "nginx + Lua", "njs": "nginx + njs", "node": "node", "haproxy": "HAProxy + Lua",
+    }
     made += [Target(title, gateways[name], PUBLIC, first) for name, title in names.items() if name in gateways]
     return made
 
@@ -103,6 +106,7 @@ def posted(gateways, body):
     path = PUBLIC + "/messages"
     names = {
         "on": "deskbridge", "floor": "hyper + serde_json::Value", "lua": "nginx + Lua", "njs": "nginx + njs", "node": "node",
+        "haproxy": "HAProxy + Lua",
     }
     first = {"on": 110_000}
     made = [Target(t, gateways[n], path, first.get(n, 10_000), post=body) for n, t in names.items() if n in gateways]

@@ -18,10 +18,10 @@ function conversation(r) {
 
 // The contact of the conversation is part of the answer, so the conversation is read first.
 function post(r) {
-  const path = '/up/v1/accounts/1/conversations/n:' + r.uri.split('/')[9];
-  r.subrequest(path, (read) => {
+  const path = '/v1/accounts/1/conversations/n:' + r.uri.split('/')[9];
+  r.subrequest('/read' + path, { method: 'GET' }, (read) => {
     const body = JSON.stringify(translate.messageCreate(JSON.parse(r.requestText)));
-    r.subrequest(path + '/messages', { method: 'POST', body }, (created) => {
+    r.subrequest('/up' + path + '/messages', { method: 'POST', body }, (created) => {
       if (read.status !== 200 || created.status !== 201) {
         r.return(502);
         return;

@@ -105,12 +105,19 @@ fn digits(text: &[u8]) -> u32 {
         .fold(0, |number: u32, byte| number.wrapping_mul(10).wrapping_add(u32::from(byte - b'0')))
 }
 
-/// How long the request's body is: its `Content-Length`.
-fn content_length(head: &[u8]) -> usize {
-    const NAME: &[u8] = b"\r\ncontent-length:";
-    let at = head.windows(NAME.len()).position(|window| window.eq_ignore_ascii_case(NAME));
-    let value = at.and_then(|at| head.get(at + NAME.len()..)).unwrap_or_default();
-    digits(value.trim_ascii_start()) as usize
+/// What stands behind a header's name, which is given in lower case with its line break and colon.
+fn header<'h>(head: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
+    let at = head.windows(name.len()).position(|window| window.eq_ignore_ascii_case(name))?;
+    head.get(at + name.len()..).map(<[u8]>::trim_ascii_start)
+}
+
+/// How long the request's body is. One in chunks is an error: nobody here has to send one.
+fn body_length(head: &[u8]) -> Result<usize, Failure> {
+    match header(head, b"\r\ncontent-length:") {
+        Some(length) => Ok(digits(length) as usize),
+        None if head.starts_with(b"POST") => Err("a body without Content-Length".into()),
+        None => Ok(0),
+    }
 }
 
 async fn converse(mut stream: TcpStream, answers: Rc<Answers>) -> Result<(), Failure> {
@@ -125,7 +132,7 @@ async fn converse(mut stream: TcpStream, answers: Rc<Answers>) -> Result<(), Fai
                 return Ok(());
             }
         };
-        let length = head + 4 + content_length(read.get(..head).unwrap_or_default());
+        let length = head + 4 + body_length(read.get(..head).unwrap_or_default())?;
         while read.len() < length {
             if stream.read_buf(&mut read).await? == 0 {
                 return Ok(());
@@ -161,8 +168,9 @@ fn main() -> Result<(), Failure> {
             let (stream, _) = listener.accept().await?;
             let answers = Rc::clone(&answers);
             tokio::task::spawn_local(async move {
-                // A peer that hangs up is none of ours.
-                let _ = converse(stream, answers).await;
+                if let Err(error) = converse(stream, answers).await {
+                    eprintln!("upstream: {error}");
+                }
             });
         }
     })
