@@ -34,9 +34,9 @@ use tower::{Service, ServiceBuilder, ServiceExt};
 
 use crate::auth::{self, keyring::Keyring};
 use crate::cache::CacheLayer;
-use crate::call::{Authorised, Call};
+use crate::call::{Authorised, Call, Found};
 use crate::canonical::{
-    Actor, Contract, Facts, Links, Payload, Principal, ProblemCode, Request, Response, Tenant,
+    Actor, Contract, Links, Payload, Principal, ProblemCode, Request, Response, Tenant,
 };
 use crate::dialect::catalog::Catalog;
 use crate::error::Error;
@@ -280,7 +280,7 @@ async fn look_up<S: Canonical, B>(
     call: Call<B>,
     credential: usize,
     known: Option<Arc<Principal>>,
-) -> (Call<B>, Result<Facts, Error>) {
+) -> (Call<B>, Result<Found, Error>) {
     let known = known.as_deref();
     translate::credentials::look_up(&params.values, &canonical, call, credential, known).await
 }

@@ -15,7 +15,7 @@ use http::header::AUTHORIZATION;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-use crate::call::{Authorised, Call, Claim};
+use crate::call::{Authorised, Call, Claim, Found};
 use crate::canonical::{
     Access, Actor, Facts, FieldProblem, Principal, Problem, ProblemCode, ReadsAs, Tenant,
 };
@@ -34,7 +34,7 @@ const ACTOR: &str = "deskbridge-actor";
 /// closure, so that its future need not be boxed.
 pub trait Resolve<B>: Clone {
     /// The look-ups under way.
-    type Future: Future<Output = (Call<B>, Result<Facts, Error>)> + Send;
+    type Future: Future<Output = (Call<B>, Result<Found, Error>)> + Send;
 
     /// `credential` is an index of the call's dialect; `known` what the keyring knows.
     fn resolve(
@@ -48,7 +48,7 @@ pub trait Resolve<B>: Clone {
 impl<B, F, R> Resolve<B> for R
 where
     R: Fn(Call<B>, usize, Option<Arc<Principal>>) -> F + Clone,
-    F: Future<Output = (Call<B>, Result<Facts, Error>)> + Send,
+    F: Future<Output = (Call<B>, Result<Found, Error>)> + Send,
 {
     type Future = F;
 
@@ -91,7 +91,14 @@ where
     }
 
     fn call(&mut self, call: Call<B>) -> Self::Future {
-        match self.admit(&call) {
+        let admission = match call.memory.known() {
+            Some(known) if known.look_ups.is_empty() => {
+                Ok(Admission::Known(Arc::clone(&known.principal), known.sight.clone()))
+            }
+            // Where there are look-ups, what they find now decides.
+            _ => self.admit(&call),
+        };
+        match admission {
             Err(error) => Admitting::Refused { error: Some(error) },
             Ok(Admission::Known(principal, sight)) => {
                 call.record.principal(Arc::clone(&principal.name));
@@ -133,7 +140,7 @@ pin_project! {
 
 impl<L, S, B> Future for Admitting<L, S, S::Future>
 where
-    L: Future<Output = (Call<B>, Result<Facts, Error>)>,
+    L: Future<Output = (Call<B>, Result<Found, Error>)>,
     S: Service<Authorised<B>, Error = Error>,
 {
     type Output = Result<S::Response, Error>;
@@ -151,8 +158,13 @@ where
                 State::Admitted { answer } => return answer.poll(cx),
                 State::Asking { asked, credential, known, inner } => {
                     std::task::ready!(inner.poll_ready(cx))?;
-                    let (call, facts) = std::task::ready!(asked.poll(cx));
-                    let (principal, sight) = settle(&call, *credential, known.take(), facts?)?;
+                    let (call, found) = std::task::ready!(asked.poll(cx));
+                    let (principal, sight) = match found? {
+                        Found::Facts(facts) => settle(&call, *credential, known.take(), facts)?,
+                        Found::AsBefore(known) => {
+                            (Arc::clone(&known.principal), known.sight.clone())
+                        }
+                    };
                     call.record.principal(Arc::clone(&principal.name));
                     let answer = inner.call(Authorised { call, principal, sight });
                     self.set(Self::Admitted { answer });

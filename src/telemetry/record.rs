@@ -178,6 +178,12 @@ impl Record {
         self.0.mapping.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }
 
+    /// Whether mappings did anything that is counted.
+    #[must_use]
+    pub fn has_mapping(&self) -> bool {
+        !self.0.mapping.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Takes what mappings did.
     #[must_use]
     pub fn take_mapping(&self) -> MappingEvents {

@@ -8,6 +8,7 @@ use futures_util::future::try_join_all;
 use smallvec::SmallVec;
 use tower::{Service, ServiceExt};
 
+use crate::call::memo::Question;
 use crate::canonical::contract::{Location, Operation, Parameter};
 use crate::canonical::{
     Actor, OperationId, Params, Principal, Problem, ProblemCode, ReadsAs, Request, Response, Sight,
@@ -48,6 +49,13 @@ pub struct Job<'a> {
     pub body: Option<&'a [u8]>,
     /// The request's notes.
     pub record: &'a Record,
+}
+
+impl Job<'_> {
+    fn viewer(&self) -> Option<Viewer> {
+        let principal = Arc::clone(self.principal?);
+        Some(Viewer { principal, sight: self.sight.cloned() })
+    }
 }
 
 /// What each call gave; `None` did not run.
@@ -98,6 +106,36 @@ pub async fn make<S: Canonical>(
         // Boxed, so that it takes no room in the futures of those.
         _ => Box::pin(several(job, calls, route, canonical, results)).await,
     }
+}
+
+/// Makes the one call of a route whose question is known.
+///
+/// # Errors
+/// The call's failure, as of [`make`].
+pub async fn repeat<S: Canonical>(
+    job: Job<'_>,
+    call: &Call,
+    route: &Route,
+    question: &Question,
+    canonical: &S,
+) -> Result<Results, Error> {
+    let request = question.request(job.tenant, job.viewer(), job.record);
+    Ok(smallvec::smallvec![Some(ask(job, call, Some(route), request, canonical).await?)])
+}
+
+/// What a route asks, where that follows from `inputs` alone: one read that reads no body, asked
+/// once, and nothing to be counted on the way.
+pub(super) fn question(job: Job<'_>, route: &Route) -> Option<Request> {
+    let plain = route.body.is_none() && route.files.is_none() && route.guard.is_none();
+    let [call] = &*route.calls else { return None };
+    let once = call.again.is_none() && call.walk.is_none();
+    if !(plain && once && job.catalog.contract.get(call.operation).safe) {
+        return None;
+    }
+    let noted = Record::default();
+    let job = Job { record: &noted, ..job };
+    let request = prepare(job, call, &documents(job, &[])).ok()??;
+    noted.take_mapping().is_empty().then_some(request)
 }
 
 async fn several<S: Canonical>(
@@ -280,9 +318,7 @@ pub fn prepare(
         body,
         upload: None,
         actor,
-        viewer: job
-            .principal
-            .map(|p| Viewer { principal: Arc::clone(p), sight: job.sight.cloned() }),
+        viewer: job.viewer(),
         fresh: call.fresh,
         record: job.record.clone(),
     }))

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
+use tower::ServiceExt as _;
 
-use crate::call::Call;
+use crate::call::memo::{Known, Lesson};
+use crate::call::{Call, Found};
 use crate::canonical::validate::unlike;
 use crate::canonical::{Contract, Facts, OperationId, Payload, Principal, ProblemCode};
 use crate::dialect::scheme::Credential;
@@ -28,27 +30,66 @@ pub async fn look_up<B, S: Canonical>(
     call: Call<B>,
     credential: usize,
     known: Option<&Principal>,
-) -> (Call<B>, Result<Facts, Error>) {
-    let Call { head, body, catalog, claim, record, client, request_id } = call;
-    let call = Call { head, body: (), catalog, claim, record, client, request_id };
+) -> (Call<B>, Result<Found, Error>) {
+    let Call { head, body, catalog, claim, record, client, request_id, memory } = call;
+    let mut call = Call { head, body: (), catalog, claim, record, client, request_id, memory };
+    let found = match again(&mut call, canonical).await {
+        Some(known) => Ok(Found::AsBefore(known)),
+        None => anew(&mut call, credential, known, config, canonical).await.map(Found::Facts),
+    };
+    let Call { head, catalog, claim, record, request_id, memory, .. } = call;
+    (Call { head, body, catalog, claim, record, client, request_id, memory }, found)
+}
+
+/// What is known of the call, where its credential's look-ups find what they found before.
+async fn again<S: Canonical>(call: &mut Call<()>, canonical: &S) -> Option<Arc<Known>> {
+    let known = Arc::clone(call.memory.known()?);
+    let tenant = &call.mounted()?.0.tenant;
+    for look_up in &known.look_ups {
+        let request = look_up.question.request(tenant, None, &call.record);
+        let answer = canonical.clone().oneshot(request).await;
+        // A failure is told by whoever asks anew.
+        let same = answer.is_ok_and(|answer| {
+            std::ptr::eq(Arc::as_ptr(&answer.payload), look_up.answer.as_ptr())
+                && !answer.payload.is_doubted()
+        });
+        if !same {
+            call.memory.outdated();
+            return None;
+        }
+    }
+    Some(known)
+}
+
+async fn anew<S: Canonical>(
+    call: &mut Call<()>,
+    credential: usize,
+    known: Option<&Principal>,
+    config: &[(Box<str>, Box<str>)],
+    canonical: &S,
+) -> Result<Facts, Error> {
+    let mut lesson = std::mem::take(&mut call.memory);
     let facts = match call.mounted().and_then(|(_, dialect)| dialect.credentials.get(credential)) {
-        Some(credential) => facts(&call, credential, known, config, canonical).await,
+        Some(credential) => {
+            facts(call, credential, known, config, canonical, lesson.lesson()).await
+        }
         None => Err(Error::from(ProblemCode::Internal).within("a route names no credential")),
     };
-    let Call { head, catalog, claim, record, request_id, .. } = call;
-    (Call { head, body, catalog, claim, record, client, request_id }, facts)
+    call.memory = lesson;
+    facts
 }
 
 /// Makes the look-ups of a credential and reads what it yields. `known` is what the keyring knows.
 ///
 /// # Errors
 /// The credential's own refusal when a look-up finds nothing; a look-up's failure as it is.
-async fn facts<B, S: Canonical>(
-    call: &Call<B>,
+async fn facts<S: Canonical>(
+    call: &Call<()>,
     credential: &Credential,
     known: Option<&Principal>,
     config: &[(Box<str>, Box<str>)],
     canonical: &S,
+    mut lesson: Option<&mut Lesson>,
 ) -> Result<Facts, Error> {
     let (Some((mount, _)), Some((route, claimed))) = (call.mounted(), call.route()) else {
         return Ok(known.map(|k| k.facts.clone()).unwrap_or_default());
@@ -81,11 +122,15 @@ async fn facts<B, S: Canonical>(
         let request = calls::prepare(job, look_up, &documents(&inputs, &found))
             .map_err(|error| judged(contract, &answers, error))?;
         let Some(request) = request else { return Err(absent(&answers)) };
+        let asked = lesson.is_some().then(|| request.clone());
         let answer = calls::ask(job, look_up, None, request, canonical).await;
         let answer = answer.map_err(|error| match error.problem().code {
             ProblemCode::NotFound => nothing(credential),
             _ => error,
         })?;
+        if let Some((lesson, asked)) = lesson.as_deref_mut().zip(asked) {
+            lesson.look_up(&asked, &answer.payload, answer.outcome.is_held());
+        }
         let whole = answer.payload.body.clone();
         answers.push((look_up.operation, answer.payload));
         let part = match &look_up.take {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http_body::Body;
 use tower::{Layer, Service};
 
+use crate::call::memo::Memory;
 use crate::call::{Authorised, Call, Claim};
 use crate::canonical::validate::validate_body;
 use crate::canonical::{FieldProblem, OperationId, Problem, ProblemCode};
@@ -58,7 +59,7 @@ where
     if call.route().is_none() {
         return Err(no_route(&call));
     }
-    let Call { mut head, body, catalog, claim, record, .. } = call;
+    let Call { mut head, body, catalog, claim, record, memory, .. } = call;
     coding::plain_tags(&mut head.headers);
     let Some((mount, dialect)) = crate::call::mounted(&catalog, &claim) else {
         return Err(ProblemCode::NotFound.into());
@@ -69,26 +70,36 @@ where
     };
 
     let query = head.uri.query();
-    if dialect.quirks.reject_unknown_members {
-        known_query(route, query)?;
-    }
-    let mut inputs = Buffer::take();
-    let values = Values {
-        route,
-        path: &claimed.path,
-        address: head.uri.path(),
-        query,
-        headers: &head.headers,
-        config: &params.values,
+    let known = memory.known();
+    // What was counted while the credential was read would not be counted again.
+    let counted = matches!(memory, Memory::Lesson(_)) && record.has_mapping();
+    let mut written = None;
+    let inputs = match known {
+        Some(known) => &*known.inputs,
+        None => {
+            if dialect.quirks.reject_unknown_members {
+                known_query(route, query)?;
+            }
+            let values = Values {
+                route,
+                path: &claimed.path,
+                address: head.uri.path(),
+                query,
+                headers: &head.headers,
+                config: &params.values,
+            };
+            let inputs = written.insert(Buffer::take());
+            values.write(&route.inputs, Some(&principal), inputs);
+            &*inputs
+        }
     };
-    values.write(&route.inputs, Some(&principal), &mut inputs);
 
     let mut job = Job {
         catalog: &catalog,
         tenant: &mount.tenant,
         principal: Some(&principal),
         sight: sight.as_ref(),
-        inputs: &inputs,
+        inputs,
         request: None,
         body: None,
         record: &record,
@@ -131,10 +142,13 @@ where
         job.request = Some(&sent);
     }
     record.arrived();
-    let results = match file {
+    let results = match (file, known.zip(route.calls.first())) {
         // The file was all that there was to ask.
-        Some(answer) => smallvec::smallvec![Some(answer)],
-        None => calls::make(job, &route.calls, Some(route), &canonical).await?,
+        (Some(answer), _) => smallvec::smallvec![Some(answer)],
+        (None, Some((known, call))) => {
+            calls::repeat(job, call, route, &known.question, &canonical).await?
+        }
+        (None, None) => calls::make(job, &route.calls, Some(route), &canonical).await?,
     };
     let unread = |error: &Error| calls::doubt(error, &results);
     let reply = render::choose(job, route, &results).inspect_err(unread)?;
@@ -154,6 +168,11 @@ where
     }
     let mut rendered = coding::apply(asked, rendered, wanted).await;
     rendered.varies &= params.compression;
+    if let (Memory::Lesson(lesson), false) = (&memory, counted)
+        && let Some(question) = calls::question(job, route)
+    {
+        lesson.learned(claimed.clone(), (Arc::clone(&principal), sight.clone()), inputs, &question);
+    }
     render::answer(asked, route, reply, rendered, &results)
 }
 

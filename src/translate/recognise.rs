@@ -1,10 +1,10 @@
 //! Which dialect and route a request is for. Never refuses: what nobody claims is refused further
 //! down, by the layers whose business it is, and written by `rescue`.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http::Method;
 use http::request::Parts;
 use tower::{Layer, Service};
 
@@ -13,6 +13,7 @@ use crate::dialect::recognise::Recognition;
 use crate::forwarded::Proxies;
 use crate::telemetry::Traced;
 
+use crate::call::memo::{Memo, Memory};
 use crate::call::{Call, Claim, Claimed, mounted};
 
 use super::authority;
@@ -22,9 +23,11 @@ pub fn layer<S>(
     catalog: Arc<Catalog>,
     proxies: Proxies,
 ) -> impl Layer<S, Service = Recognise<S>> + Clone {
+    let memo = Arc::new(Memo::new(&catalog));
     tower::layer::layer_fn(move |inner| Recognise {
         catalog: Arc::clone(&catalog),
         proxies: proxies.clone(),
+        memo: Arc::clone(&memo),
         inner,
     })
 }
@@ -34,6 +37,7 @@ pub fn layer<S>(
 pub struct Recognise<S> {
     catalog: Arc<Catalog>,
     proxies: Proxies,
+    memo: Arc<Memo>,
     inner: S,
 }
 
@@ -54,9 +58,15 @@ where
         let (head, body) = request.into_parts();
         let catalog = Arc::clone(&self.catalog);
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-        let claim = match self.host(&head, peer) {
-            Ok(host) => claim(catalog.recognise(host, head.method.as_str(), target)),
-            Err(why) => Claim::Misaddressed(why),
+        let named = self.proxies.origin(peer, &head.headers).host;
+        let memory = match head.method {
+            Method::GET => self.memo.recall(&head, named),
+            _ => Memory::Nothing,
+        };
+        let claim = match (&memory, host(&head, named)) {
+            (Memory::Known(known), _) => Claim::Route(known.claimed.clone()),
+            (_, Ok(host)) => claim(catalog.recognise(host, head.method.as_str(), target)),
+            (_, Err(why)) => Claim::Misaddressed(why),
         };
         if let Some((_, dialect)) = mounted(&catalog, &claim) {
             let route = match &claim {
@@ -66,19 +76,17 @@ where
             let route = route.map_or_else(|| Arc::from("none"), |r| Arc::clone(&r.name));
             record.route(Arc::clone(&dialect.name), route);
         }
-        self.inner.call(Call { head, body, catalog, claim, record, client, request_id })
+        self.inner.call(Call { head, body, catalog, claim, record, client, request_id, memory })
     }
 }
 
-impl<S> Recognise<S> {
-    /// The host that a client asked for, by a proxy's word or its own.
-    fn host<'h>(&self, head: &'h Parts, peer: IpAddr) -> Result<&'h str, &'static str> {
-        let own = authority::of(head)?;
-        match self.proxies.origin(peer, &head.headers).host {
-            Some(host) if authority::is_valid(host) => Ok(host),
-            Some(_) => Err("The host that a proxy names is none"),
-            None => Ok(own),
-        }
+/// The host that a client asked for, by a proxy's word (`named`) or its own.
+fn host<'h>(head: &'h Parts, named: Option<&'h str>) -> Result<&'h str, &'static str> {
+    let own = authority::of(head)?;
+    match named {
+        Some(host) if authority::is_valid(host) => Ok(host),
+        Some(_) => Err("The host that a proxy names is none"),
+        None => Ok(own),
     }
 }
 

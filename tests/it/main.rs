@@ -47,6 +47,7 @@ mod paging; // pages of lists, as each kind of client asks for them
 mod people; // contacts over `/v1`: found, made once, made one of two
 mod plants; // faults in mappings, found
 mod reload; // configuration and mappings change under a running gateway
+mod remembered; // a read that was asked before is not worked out again
 mod replay;
 mod reports; // one process and two answer the same bytes
 mod resilience; // what is asked again, what never is, and when a backend is left alone

@@ -3,18 +3,22 @@
 //! The type changes where a layer has done its work ([`Call`] is recognised, [`Authorised`] has its
 //! principal), so that a layer in the wrong place does not compile.
 
+pub mod memo;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::HeaderValue;
 use http::request::Parts;
 
-use crate::canonical::{Principal, Sight};
+use crate::canonical::{Facts, Principal, Sight};
 use crate::dialect::Dialect;
 use crate::dialect::catalog::{Catalog, Mount};
 use crate::dialect::recognise::PathValues;
 use crate::dialect::route::Route;
 use crate::telemetry::record::Record;
+
+use memo::{Known, Memory};
 
 /// A recognised request, not yet authorised.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub struct Call<B> {
     pub client: IpAddr,
     /// The request's id, as every answer carries it.
     pub request_id: HeaderValue,
+    /// What is known of it from earlier.
+    pub memory: Memory,
 }
 
 /// What a request line stands for.
@@ -61,7 +67,7 @@ pub enum Claim {
 }
 
 /// A route and the values in its path.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Claimed {
     /// Index of the mount.
     pub mount: usize,
@@ -114,6 +120,15 @@ impl<B> Call<B> {
         let Claim::Route(claimed) = &self.claim else { return None };
         Some((self.catalog.route(claimed.route)?, claimed))
     }
+}
+
+/// What a credential's look-ups gave.
+#[derive(Debug)]
+pub enum Found {
+    /// What it yields.
+    Facts(Facts),
+    /// What they gave when the call was asked before, so who is asking is known.
+    AsBefore(Arc<Known>),
 }
 
 /// A call with its principal.
