@@ -28,6 +28,10 @@ pub struct Node {
     pub indexes: Vec<(u32, Member)>,
     /// Where it is a list: every element gets a block of its own.
     pub elements: Option<Elements>,
+    /// Where it is an object: every member, needed or not, however often it stands there, gets a
+    /// block of two slots, the value and the name, beside the others. The slots of `members` then
+    /// mean nothing.
+    pub every: bool,
 }
 
 /// A member that is needed.
@@ -80,72 +84,114 @@ impl Shape {
     }
 }
 
-/// Finds a member by its name without looking at the others: a table addressed by the name's length
-/// and its first and last four bytes, with a factor chosen so that few names meet.
+/// Finds a member by its name without looking at the others: a table addressed by the name's
+/// [`Print`], with a factor chosen so that few names meet.
 #[derive(Debug)]
 pub(super) struct Names {
-    factor: u32,
+    factor: u64,
     shift: u32,
     /// Index of a member plus one; 0 is free.
     table: Box<[u16]>,
+    /// Of every member.
+    prints: Box<[Print]>,
+}
+
+/// A name's length and its first and last eight bytes: a name up to sixteen bytes long is all in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Print {
+    length: usize,
+    head: u64,
+    /// 0 for a name that is shorter than eight bytes.
+    tail: u64,
+}
+
+/// Names up to this length are told apart by their prints.
+const WHOLE: usize = 16;
+
+impl Print {
+    /// Of the name that stands at `from..end`.
+    #[inline]
+    fn of(bytes: &[u8], from: usize, end: usize) -> Self {
+        let eight = |at: usize| {
+            let word = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>());
+            word.map(|word| u64::from_le_bytes(*word))
+        };
+        let length = end - from;
+        match (eight(from), eight(end.wrapping_sub(8))) {
+            (Some(head), Some(tail)) if length >= 8 => Self { length, head, tail },
+            // What comes after the name is cut off.
+            (Some(head), _) if length < 8 => {
+                Self { length, head: head & !(u64::MAX << (length * 8)), tail: 0 }
+            }
+            _ => {
+                let name = bytes.get(from..end).unwrap_or_default();
+                let head = name.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte));
+                Self { length, head, tail: 0 }
+            }
+        }
+    }
 }
 
 impl Names {
     fn of(members: &[Member]) -> Self {
-        let bits = (members.len() * 2).max(2).next_power_of_two().trailing_zeros();
-        let tries =
-            (0..64_u32).map(|n| 0x9E37_79B1_u32.wrapping_add(n.wrapping_mul(0x3C6E_F372)) | 1);
-        let place = |factor: u32| {
-            let mut names =
-                Self { factor, shift: 32 - bits, table: vec![0; 1 << bits].into_boxed_slice() };
-            let met: usize = (members.iter().enumerate())
-                .map(|(i, m)| names.put(m.name.as_bytes(), u16::try_from(i + 1).unwrap_or(0)))
-                .sum();
-            (met, names)
+        let bits = (members.len() * 4).max(2).next_power_of_two().trailing_zeros();
+        let print = |m: &Member| Print::of(m.name.as_bytes(), 0, m.name.len());
+        let mut names = Self {
+            factor: 0,
+            shift: 64 - bits,
+            table: vec![0; 1 << bits].into_boxed_slice(),
+            prints: members.iter().map(print).collect(),
         };
-        let mut best: Option<(usize, Self)> = None;
-        for (met, names) in tries.map(place) {
-            if best.as_ref().is_none_or(|(least, _)| met < *least) {
-                best = Some((met, names));
-            }
+        let mut best = (usize::MAX, 1);
+        for n in 0..64_u64 {
+            let factor = 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(n * 2 + 1);
+            let met = names.fill(factor);
+            best = best.min((met, factor));
             if met == 0 {
-                break;
+                return names;
             }
         }
-        best.map_or_else(
-            || Self { factor: 1, shift: 31, table: Box::new([0; 2]) },
-            |(_, names)| names,
-        )
+        names.fill(best.1);
+        names
     }
 
-    /// Puts an entry at the first free place and says how many were in the way.
-    fn put(&mut self, name: &[u8], entry: u16) -> usize {
-        let (from, mask) = (self.start(name), self.table.len() - 1);
-        for met in 0..self.table.len() {
-            if let Some(free) = self.table.get_mut((from + met) & mask).filter(|e| **e == 0) {
-                *free = entry;
-                return met;
+    /// Fills the table, each name at the first free place, and says how many were in the way.
+    fn fill(&mut self, factor: u64) -> usize {
+        self.factor = factor;
+        self.table.fill(0);
+        let (mut all, mask) = (0, self.table.len() - 1);
+        for (index, print) in self.prints.iter().enumerate() {
+            let from = self.start(*print);
+            for met in 0..self.table.len() {
+                if let Some(free) = self.table.get_mut((from + met) & mask).filter(|e| **e == 0) {
+                    *free = u16::try_from(index + 1).unwrap_or(0);
+                    all += met;
+                    break;
+                }
             }
         }
-        self.table.len()
+        all
     }
 
     #[inline]
-    fn start(&self, name: &[u8]) -> usize {
-        let (head, tail) = match (name.first_chunk::<4>(), name.last_chunk::<4>()) {
-            (Some(head), Some(tail)) => (u32::from_le_bytes(*head), u32::from_le_bytes(*tail)),
-            _ => (name.iter().fold(0, |all, byte| all << 8 | u32::from(*byte)), 0),
-        };
-        let mixed = head ^ tail.rotate_left(15) ^ name.len() as u32;
+    fn start(&self, print: Print) -> usize {
+        let mixed = print.head ^ print.tail.rotate_left(29) ^ print.length as u64;
         (mixed.wrapping_mul(self.factor) >> self.shift) as usize
     }
 
-    /// The member with this name, among those the table was made of.
+    /// Which member's name stands at `from..end`, among those the table was made of.
     #[inline]
-    pub(super) fn find<'a>(&self, members: &'a [Member], name: &[u8]) -> Option<&'a Member> {
-        let mut at = self.start(name);
+    pub(super) fn find(
+        &self,
+        members: &[Member],
+        bytes: &[u8],
+        from: usize,
+        end: usize,
+    ) -> Option<usize> {
+        let print = Print::of(bytes, from, end);
+        let mut at = self.start(print);
         loop {
-            // Half of the table is free, so this ends.
+            // Most of the table is free, so this ends.
             let entry = match self.table.get(at) {
                 Some(0) => return None,
                 Some(entry) => usize::from(*entry) - 1,
@@ -154,9 +200,11 @@ impl Names {
                     continue;
                 }
             };
-            let member = members.get(entry)?;
-            if member.name.as_bytes() == name {
-                return Some(member);
+            if self.prints.get(entry) == Some(&print) {
+                let member = members.get(entry)?;
+                if print.length <= WHOLE || bytes.get(from..end) == Some(member.name.as_bytes()) {
+                    return Some(entry);
+                }
             }
             at += 1;
         }
@@ -169,18 +217,30 @@ mod tests {
 
     #[test]
     fn every_name_is_found_and_no_other() {
-        let names: Vec<String> =
-            (0..200).map(|i| format!("member_{i}_{}", "x".repeat(i % 7))).collect();
+        let names: Vec<String> = (0..200_usize)
+            .map(|i| match i % 3 {
+                0 => format!("{i}"),
+                1 => format!("member_{i}_{}", "x".repeat(i % 7)),
+                _ => format!("the_same_member_but_{i}_in_the_middle"),
+            })
+            .collect();
         for count in [0, 1, 2, 3, 40, 200] {
             let members: Vec<Member> = (names.iter().take(count).enumerate())
                 .map(|(i, n)| Member { name: n.as_str().into(), slot: i as u16 + 1, node: None })
                 .collect();
             let table = Names::of(&members);
+            let find = |name: &str| {
+                // However near the end of the document it stands.
+                let alone = table.find(&members, name.as_bytes(), 0, name.len());
+                let inside = format!("\"{name}\":\"some text\"");
+                let found = table.find(&members, inside.as_bytes(), 1, 1 + name.len());
+                assert_eq!(found, alone);
+                found
+            };
             for (i, name) in names.iter().enumerate() {
-                let found = table.find(&members, name.as_bytes()).map(|m| usize::from(m.slot) - 1);
-                assert_eq!(found, (i < count).then_some(i), "{name} of {count}");
+                assert_eq!(find(name), (i < count).then_some(i), "{name} of {count}");
             }
-            assert!(table.find(&members, b"").is_none());
+            assert!(find("").is_none());
         }
     }
 }

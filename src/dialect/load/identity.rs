@@ -282,6 +282,8 @@ impl Make<'_> {
         }
         let at = Ref { frame: frame(CALLS), slot: 0 };
         let narrow = Narrow { at, site: SiteId(0), members, include, limit, visibility };
+        let answer = program.documents.get(CALLS)?.node;
+        narrow.read(&mut program.shape, answer);
         program.emit = Emit::Narrow(Box::new(narrow));
         Some(program)
     }

@@ -8,11 +8,15 @@
 //! Spans go into an [`Arena`] that is used again and again, so a scan allocates nothing once the
 //! arena has grown.
 
+#[cfg(test)]
+mod judged;
+mod lanes;
 mod skip;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
+use std::ops::Range;
 
 use super::shape::{Elements, Member, Names, Node, NodeId, Shape};
 use super::text;
@@ -57,7 +61,14 @@ impl Slot {
         if self.start == NONE { None } else { document.get(self.start as usize..self.end as usize) }
     }
 
-    /// The block of the first element that was entered.
+    /// Where it stands in the document; `None` where it is absent.
+    #[must_use]
+    #[inline]
+    pub fn span(self) -> Option<Range<usize>> {
+        (self.start != NONE).then_some(self.start as usize..self.end as usize)
+    }
+
+    /// The block of the first element (or member, see [`Node::every`]) that was entered.
     #[must_use]
     #[inline]
     pub fn first(self) -> Option<Block> {
@@ -74,8 +85,8 @@ impl Block {
     pub const ABSENT: Self = Self(NONE);
 }
 
-/// The slots of one run. A block is a header (the next element's block, the element's index) and
-/// its slots.
+/// The slots of one run. A block is a header (the next element's block, the element's index, and of
+/// a member which of the node's it is) and its slots.
 #[derive(Debug, Default)]
 pub struct Arena {
     slots: Vec<Slot>,
@@ -117,6 +128,13 @@ impl Arena {
     #[must_use]
     pub fn index(&self, block: Block) -> Option<u32> {
         self.header(block).map(|h| h.end)
+    }
+
+    /// Which of its node's members a block is for, where every member has one.
+    #[must_use]
+    #[inline]
+    pub fn member(&self, block: Block) -> Option<usize> {
+        self.header(block).map(|h| h.first).filter(|member| *member != NONE).map(|m| m as usize)
     }
 
     #[inline]
@@ -291,6 +309,19 @@ struct Scanner<'s> {
     repeated: Option<&'s str>,
 }
 
+/// The blocks of a list's elements or of an object's members.
+struct Chain {
+    first: u32,
+    last: u32,
+    length: u32,
+}
+
+impl Default for Chain {
+    fn default() -> Self {
+        Self { first: NONE, last: NONE, length: 0 }
+    }
+}
+
 impl<'s> Scanner<'s> {
     #[cold]
     fn error(&self, reason: Reason) -> ScanError {
@@ -303,59 +334,79 @@ impl<'s> Scanner<'s> {
         let byte = self.peek()?;
         let start = self.at;
         let mut first = NONE;
-        match node {
-            Some(id) if byte == b'{' => self.object(id, block)?,
-            Some(id) if byte == b'[' => first = self.list(id, block)?,
-            _ if byte == b'"' => _ = self.string()?,
-            _ if byte == b'{' || byte == b'[' => self.skip()?,
-            _ => self.scalar(byte)?,
+        match (byte, node) {
+            (b'{', Some(id)) => first = self.object(id, block)?,
+            (b'[', Some(id)) => first = self.list(id, block)?,
+            (b'{' | b'[', None) => self.skip()?,
+            _ => {
+                let passed = match byte {
+                    b'"' => skip::string(self.bytes, start),
+                    _ => skip::scalar(self.bytes, start, byte),
+                };
+                self.at = self.stopped(passed)?;
+            }
         }
         // Lengths are checked: both fit.
         self.arena.set(at_slot, Slot { start: start as u32, end: self.at as u32, first });
         Ok(())
     }
 
-    fn object(&mut self, id: NodeId, block: Block) -> Result<(), Reason> {
-        let (nodes, names) = (self.nodes, self.names);
-        let (Some(node), Some(names)) = (nodes.get(id.0 as usize), names.get(id.0 as usize)) else {
-            return self.skip();
+    /// An object; gives the first block, where every member has one.
+    fn object(&mut self, id: NodeId, block: Block) -> Result<u32, Reason> {
+        let (nodes, names, bytes) = (self.nodes, self.names, self.bytes);
+        let wanted = nodes.get(id.0 as usize).zip(names.get(id.0 as usize));
+        let Some((node, names)) = wanted.filter(|(n, _)| n.every || !n.members.is_empty()) else {
+            self.skip()?;
+            return Ok(NONE);
         };
-        if node.members.is_empty() {
-            return self.skip();
-        }
         self.enter()?;
-        if self.peek()? != b'}' {
+        let mut chain = Chain::default();
+        let mut byte = self.peek()?;
+        if byte != b'}' {
             loop {
-                if self.peek()? != b'"' {
+                if byte != b'"' {
                     return Err(Reason::Key);
                 }
                 let start = self.at;
-                let (name, escaped) = self.string()?;
-                let member = if escaped {
-                    // Rare: compared one by one, decoded on the way.
-                    let token = self.bytes.get(start..self.at).unwrap_or_default();
-                    let token = std::str::from_utf8(token).unwrap_or_default();
-                    node.members.iter().find(|m| text::eq(token, &m.name))
+                let end = lanes::plain(bytes, start + 1);
+                let (member, after) = if bytes.get(end) == Some(&b'"') {
+                    (names.find(&node.members, bytes, start + 1, end), Ok(end + 1))
                 } else {
-                    names.find(&node.members, name)
+                    // Rare: compared one by one, decoded on the way.
+                    let after = skip::rest_of_string(bytes, end);
+                    let token = bytes.get(start..after.unwrap_or(end)).unwrap_or_default();
+                    let token = std::str::from_utf8(token).unwrap_or_default();
+                    (node.members.iter().position(|m| text::eq(token, &m.name)), after)
                 };
-                if self.peek()? != b':' {
-                    return Err(Reason::Colon);
-                }
-                self.at += 1;
-                match member {
-                    Some(member) => self.member(member, block, start)?,
-                    None => self.skip()?,
+                let after = self.stopped(after)?;
+                let value = skip::colon(bytes, after);
+                self.at = self.stopped(value)?;
+                let needed = member.and_then(|member| node.members.get(member));
+                if node.every {
+                    let opened = self.link(&mut chain, 2)?;
+                    let (at, name) = (opened.0 as usize, Slot::ABSENT);
+                    let name = Slot { start: start as u32, end: after as u32, ..name };
+                    self.arena.set(at + 1, name);
+                    if let (Some(member), Some(header)) = (member, self.arena.slots.get_mut(at - 1))
+                    {
+                        header.first = member as u32;
+                    }
+                    self.value(needed.and_then(|member| member.node), opened, at)?;
+                } else if let Some(member) = needed {
+                    self.member(member, block, start)?;
+                } else {
+                    self.skip()?;
                 }
                 match self.peek()? {
                     b',' => self.at += 1,
                     b'}' => break,
                     _ => return Err(Reason::Brace),
                 }
+                byte = self.peek()?;
             }
         }
         self.leave();
-        Ok(())
+        Ok(chain.first)
     }
 
     fn member(&mut self, member: &'s Member, block: Block, key: usize) -> Result<(), Reason> {
@@ -377,24 +428,13 @@ impl<'s> Scanner<'s> {
             return Ok(NONE);
         };
         self.enter()?;
-        let (mut first, mut last) = (NONE, None);
+        let mut chain = Chain::default();
         if self.peek()? != b']' {
             for index in 0_u32.. {
                 self.peek()?;
                 let start = self.at;
                 if let Some(Elements { node, width }) = node.elements {
-                    self.room()?;
-                    let opened = self.arena.open(width, index);
-                    match last {
-                        None => first = opened.0,
-                        Some(Block(last)) => {
-                            let header = (last as usize).wrapping_sub(1);
-                            if let Some(header) = self.arena.slots.get_mut(header) {
-                                header.start = opened.0;
-                            }
-                        }
-                    }
-                    last = Some(opened);
+                    let opened = self.link(&mut chain, width)?;
                     self.value(Some(node), opened, opened.0 as usize)?;
                 }
                 match node.indexes.iter().find(|(wanted, _)| *wanted == index) {
@@ -414,7 +454,25 @@ impl<'s> Scanner<'s> {
             }
         }
         self.leave();
-        Ok(first)
+        Ok(chain.first)
+    }
+
+    /// A block for the next element, found from the one before it.
+    #[inline]
+    fn link(&mut self, chain: &mut Chain, width: u16) -> Result<Block, Reason> {
+        self.room()?;
+        let opened = self.arena.open(width, chain.length);
+        match chain.last {
+            NONE => chain.first = opened.0,
+            last => {
+                if let Some(header) = self.arena.slots.get_mut((last as usize).wrapping_sub(1)) {
+                    header.start = opened.0;
+                }
+            }
+        }
+        chain.last = opened.0;
+        chain.length += 1;
+        Ok(opened)
     }
 
     fn room(&self) -> Result<(), Reason> {

@@ -1,33 +1,227 @@
 //! Values that nobody asked for: checked and passed over, without recursion.
+//!
+//! Positions go from one function to the next by value, so that they can stay in a register.
 
+use super::lanes::{blanks, digits, plain};
 use super::{Reason, Scanner};
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
+/// Where and why a document is not accepted.
+pub(super) type Stop = (usize, Reason);
 
-/// Marks the high bit of each byte that is a quote, a backslash or a control character. The lowest
-/// mark is exact; those above may be borrowed from it.
-#[inline]
-fn marks(word: u64) -> u64 {
-    let quote = word ^ (ONES * 0x22);
-    let slash = word ^ (ONES * 0x5C);
-    let quote = quote.wrapping_sub(ONES) & !quote;
-    let slash = slash.wrapping_sub(ONES) & !slash;
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    (quote | slash | control) & HIGHS
+/// What stands at the next place that is no white space, and where that is.
+#[inline(always)]
+pub(super) fn peek(bytes: &[u8], at: usize) -> Result<(u8, usize), Stop> {
+    match bytes.get(at) {
+        Some(byte) if *byte > b' ' => Ok((*byte, at)),
+        _ => {
+            let at = blanks(bytes, at);
+            bytes.get(at).map(|byte| (*byte, at)).ok_or((at, Reason::End))
+        }
+    }
 }
 
-impl<'s> Scanner<'s> {
-    /// The next byte that is no white space, without passing it.
-    #[inline]
-    pub(super) fn peek(&mut self) -> Result<u8, Reason> {
-        loop {
-            match self.bytes.get(self.at).copied() {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
-                Some(byte) => return Ok(byte),
-                None => return Err(Reason::End),
+/// Any value, at most `depth` levels deep; gives what comes after it.
+pub(super) fn value(bytes: &[u8], mut at: usize, depth: u32) -> Result<usize, Stop> {
+    // One bit a level: whether it is an object. 128 levels at most.
+    let (mut objects, mut levels) = (0_u128, 0_u32);
+    loop {
+        let (byte, here) = peek(bytes, at)?;
+        at = match byte {
+            b'"' => string(bytes, here)?,
+            b'{' | b'[' => {
+                if levels >= depth {
+                    return Err((here, Reason::Depth));
+                }
+                let object = byte == b'{';
+                let (next, inside) = peek(bytes, here + 1)?;
+                // `}` and `]` stand two after `{` and `[`.
+                if next != byte + 2 {
+                    levels += 1;
+                    objects = objects << 1 | u128::from(object);
+                    at = if object { key(bytes, inside)? } else { inside };
+                    continue;
+                }
+                inside + 1
             }
+            _ => scalar(bytes, here, byte)?,
+        };
+        loop {
+            if levels == 0 {
+                return Ok(at);
+            }
+            let object = objects & 1 == 1;
+            let (next, here) = peek(bytes, at)?;
+            at = here + 1;
+            if next == b',' {
+                if object {
+                    at = key(bytes, at)?;
+                }
+                break;
+            }
+            if next != if object { b'}' } else { b']' } {
+                return Err((here, if object { Reason::Brace } else { Reason::Bracket }));
+            }
+            levels -= 1;
+            objects >>= 1;
         }
+    }
+}
+
+/// A name and its colon.
+#[inline(always)]
+fn key(bytes: &[u8], at: usize) -> Result<usize, Stop> {
+    let (byte, at) = peek(bytes, at)?;
+    if byte != b'"' {
+        return Err((at, Reason::Key));
+    }
+    colon(bytes, string(bytes, at)?)
+}
+
+/// The colon after a name.
+#[inline(always)]
+pub(super) fn colon(bytes: &[u8], at: usize) -> Result<usize, Stop> {
+    let (byte, at) = peek(bytes, at)?;
+    if byte == b':' { Ok(at + 1) } else { Err((at, Reason::Colon)) }
+}
+
+/// A string from its opening quote on.
+#[inline(always)]
+pub(super) fn string(bytes: &[u8], at: usize) -> Result<usize, Stop> {
+    let end = plain(bytes, at + 1);
+    if bytes.get(end) == Some(&b'"') { Ok(end + 1) } else { rest_of_string(bytes, end) }
+}
+
+/// A string from a byte on that does not mean itself.
+pub(super) fn rest_of_string(bytes: &[u8], mut at: usize) -> Result<usize, Stop> {
+    loop {
+        match bytes.get(at) {
+            Some(b'"') => return Ok(at + 1),
+            Some(b'\\') => at = escape(bytes, at)?,
+            Some(_) => return Err((at, Reason::Control)),
+            None => return Err((at, Reason::End)),
+        }
+        at = plain(bytes, at);
+    }
+}
+
+/// An escape sequence.
+fn escape(bytes: &[u8], start: usize) -> Result<usize, Stop> {
+    let at = start + 2;
+    match bytes.get(start + 1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at),
+        Some(b'u') => match hex(bytes, at)? {
+            0xD800..=0xDBFF => {
+                let pair = bytes.get(at + 4..).unwrap_or_default();
+                if pair.starts_with(b"\\u") {
+                    if matches!(hex(bytes, at + 6)?, 0xDC00..=0xDFFF) {
+                        return Ok(at + 10);
+                    }
+                } else if pair.len() < 2 && b"\\u".starts_with(pair) {
+                    return Err((bytes.len(), Reason::End));
+                }
+                Err((start, Reason::Surrogate))
+            }
+            0xDC00..=0xDFFF => Err((start, Reason::Surrogate)),
+            _ => Ok(at + 4),
+        },
+        Some(_) => Err((start, Reason::Escape)),
+        None => Err((start + 1, Reason::End)),
+    }
+}
+
+/// Four hexadecimal digits.
+fn hex(bytes: &[u8], at: usize) -> Result<u32, Stop> {
+    let mut code = 0;
+    for at in at..at + 4 {
+        let byte = *bytes.get(at).ok_or((at, Reason::End))?;
+        let digit = char::from(byte).to_digit(16).ok_or((at, Reason::Escape))?;
+        code = code << 4 | digit;
+    }
+    Ok(code)
+}
+
+/// A value that is neither text nor list nor object.
+#[inline(always)]
+pub(super) fn scalar(bytes: &[u8], at: usize, byte: u8) -> Result<usize, Stop> {
+    let four = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>());
+    match (byte, four) {
+        (b'n', Some(b"null")) | (b't', Some(b"true")) => Ok(at + 4),
+        (b'f', Some(b"fals")) if bytes.get(at + 4) == Some(&b'e') => Ok(at + 5),
+        (b'0'..=b'9', _) => whole(bytes, at),
+        (b'-', _) => number(bytes, at),
+        _ => Err(no_word(bytes, at)),
+    }
+}
+
+/// A number that begins with a digit: a whole one, mostly.
+#[inline(always)]
+fn whole(bytes: &[u8], at: usize) -> Result<usize, Stop> {
+    let end = digits(bytes, at);
+    let plain = !matches!(bytes.get(end), Some(b'.' | b'e' | b'E'));
+    if plain && (end == at + 1 || bytes.get(at) != Some(&b'0')) {
+        Ok(end)
+    } else {
+        number(bytes, at)
+    }
+}
+
+/// Any number.
+fn number(bytes: &[u8], mut at: usize) -> Result<usize, Stop> {
+    let here = |at: usize| bytes.get(at).copied();
+    // One digit or more.
+    let some = |at: usize| match digits(bytes, at) {
+        end if end > at => Ok(end),
+        _ => Err((at, here(at).map_or(Reason::End, |_| Reason::Number))),
+    };
+    if here(at) == Some(b'-') {
+        at += 1;
+    }
+    if here(at) == Some(b'0') {
+        at += 1;
+        if here(at).is_some_and(|b| b.is_ascii_digit()) {
+            return Err((at, Reason::Number));
+        }
+    } else {
+        at = some(at)?;
+    }
+    if here(at) == Some(b'.') {
+        at = some(at + 1)?;
+    }
+    if matches!(here(at), Some(b'e' | b'E')) {
+        at += 1;
+        if matches!(here(at), Some(b'+' | b'-')) {
+            at += 1;
+        }
+        at = some(at)?;
+    }
+    Ok(at)
+}
+
+/// Why there is no value: the document may end within a word.
+#[cold]
+fn no_word(bytes: &[u8], at: usize) -> Stop {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let cut = ["true", "false", "null"].iter().any(|word| word.as_bytes().starts_with(rest));
+    if cut { (bytes.len(), Reason::End) } else { (at, Reason::Value) }
+}
+
+impl Scanner<'_> {
+    /// Takes over where a function stopped.
+    #[inline(always)]
+    pub(super) fn stopped<T>(&mut self, passed: Result<T, Stop>) -> Result<T, Reason> {
+        passed.map_err(|(at, reason)| {
+            self.at = at;
+            reason
+        })
+    }
+
+    /// The next byte that is no white space, without passing it.
+    #[inline(always)]
+    pub(super) fn peek(&mut self) -> Result<u8, Reason> {
+        let passed = peek(self.bytes, self.at);
+        let (byte, at) = self.stopped(passed)?;
+        self.at = at;
+        Ok(byte)
     }
 
     /// Nothing but white space until the end.
@@ -39,235 +233,10 @@ impl<'s> Scanner<'s> {
     }
 
     /// Any value.
+    #[inline]
     pub(super) fn skip(&mut self) -> Result<(), Reason> {
-        // One bit a level: whether it is an object. 128 levels at most.
-        let (mut objects, mut levels) = (0_u128, 0_u32);
-        loop {
-            match self.peek()? {
-                b'"' => {
-                    self.string()?;
-                }
-                open @ (b'{' | b'[') => {
-                    if levels >= self.depth {
-                        return Err(Reason::Depth);
-                    }
-                    levels += 1;
-                    objects = objects << 1 | u128::from(open == b'{');
-                    self.at += 1;
-                    match (open, self.peek()?) {
-                        (b'{', b'}') | (b'[', b']') => {
-                            self.at += 1;
-                            levels -= 1;
-                            objects >>= 1;
-                        }
-                        (b'{', _) => {
-                            self.key()?;
-                            continue;
-                        }
-                        _ => continue,
-                    }
-                }
-                byte => self.scalar(byte)?,
-            }
-            loop {
-                if levels == 0 {
-                    return Ok(());
-                }
-                let object = objects & 1 == 1;
-                match (self.peek()?, object) {
-                    (b',', _) => {
-                        self.at += 1;
-                        if object {
-                            self.key()?;
-                        }
-                        break;
-                    }
-                    (b'}', true) | (b']', false) => {
-                        self.at += 1;
-                        levels -= 1;
-                        objects >>= 1;
-                    }
-                    (_, true) => return Err(Reason::Brace),
-                    (_, false) => return Err(Reason::Bracket),
-                }
-            }
-        }
-    }
-
-    /// A name and its colon.
-    #[inline]
-    fn key(&mut self) -> Result<(), Reason> {
-        if self.peek()? != b'"' {
-            return Err(Reason::Key);
-        }
-        self.string()?;
-        if self.peek()? != b':' {
-            return Err(Reason::Colon);
-        }
-        self.at += 1;
+        let passed = value(self.bytes, self.at, self.depth);
+        self.at = self.stopped(passed)?;
         Ok(())
-    }
-
-    #[inline]
-    pub(super) fn scalar(&mut self, byte: u8) -> Result<(), Reason> {
-        match byte {
-            b'-' | b'0'..=b'9' => self.number(byte),
-            b't' => self.word(b"true"),
-            b'f' => self.word(b"false"),
-            b'n' => self.word(b"null"),
-            _ => Err(Reason::Value),
-        }
-    }
-
-    fn word(&mut self, word: &[u8]) -> Result<(), Reason> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        if rest.starts_with(word) {
-            self.at += word.len();
-            return Ok(());
-        }
-        Err(if word.starts_with(rest) {
-            self.at = self.bytes.len();
-            Reason::End
-        } else {
-            Reason::Value
-        })
-    }
-
-    fn number(&mut self, first: u8) -> Result<(), Reason> {
-        if first == b'-' {
-            self.at += 1;
-        }
-        match self.here() {
-            Some(b'0') => {
-                self.at += 1;
-                if self.here().is_some_and(|b| b.is_ascii_digit()) {
-                    return Err(Reason::Number);
-                }
-            }
-            Some(b'1'..=b'9') => self.digits()?,
-            other => return Err(other.map_or(Reason::End, |_| Reason::Number)),
-        }
-        if self.here() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if matches!(self.here(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.here(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        Ok(())
-    }
-
-    /// One digit or more.
-    #[inline]
-    fn digits(&mut self) -> Result<(), Reason> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let digits = rest.iter().position(|b| !b.is_ascii_digit()).unwrap_or(rest.len());
-        self.at += digits;
-        if digits > 0 {
-            return Ok(());
-        }
-        Err(self.here().map_or(Reason::End, |_| Reason::Number))
-    }
-
-    #[inline]
-    fn here(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
-
-    /// A string from its opening quote on; gives what stands between the quotes, and whether an
-    /// escape sequence is in it.
-    #[inline]
-    pub(super) fn string(&mut self) -> Result<(&'s [u8], bool), Reason> {
-        let (bytes, start) = (self.bytes, self.at + 1);
-        let (mut at, mut escaped) = (start, false);
-        loop {
-            // Over bytes that mean themselves, eight at a time, to the first that may not.
-            while let Some(eight) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-                let marks = marks(u64::from_le_bytes(*eight));
-                if marks != 0 {
-                    at += (marks.trailing_zeros() / 8) as usize;
-                    break;
-                }
-                at += 8;
-            }
-            match bytes.get(at) {
-                Some(b'"') => {
-                    self.at = at + 1;
-                    return Ok((bytes.get(start..at).unwrap_or_default(), escaped));
-                }
-                Some(b'\\') => {
-                    escaped = true;
-                    self.at = at;
-                    self.escape()?;
-                    at = self.at;
-                }
-                Some(byte) if *byte < 0x20 => {
-                    self.at = at;
-                    return Err(Reason::Control);
-                }
-                Some(_) => at += 1,
-                None => {
-                    self.at = at;
-                    return Err(Reason::End);
-                }
-            }
-        }
-    }
-
-    #[cold]
-    fn escape(&mut self) -> Result<(), Reason> {
-        let start = self.at;
-        self.at += 1;
-        match self.here() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
-                self.at += 1;
-                Ok(())
-            }
-            Some(b'u') => {
-                self.at += 1;
-                match self.hex()? {
-                    0xD800..=0xDBFF => {
-                        let pair = self.bytes.get(self.at..).unwrap_or_default();
-                        if pair.starts_with(b"\\u") {
-                            self.at += 2;
-                            if matches!(self.hex()?, 0xDC00..=0xDFFF) {
-                                return Ok(());
-                            }
-                        } else if pair.len() < 2 && b"\\u".starts_with(pair) {
-                            self.at = self.bytes.len();
-                            return Err(Reason::End);
-                        }
-                        self.at = start;
-                        Err(Reason::Surrogate)
-                    }
-                    0xDC00..=0xDFFF => {
-                        self.at = start;
-                        Err(Reason::Surrogate)
-                    }
-                    _ => Ok(()),
-                }
-            }
-            Some(_) => {
-                self.at = start;
-                Err(Reason::Escape)
-            }
-            None => Err(Reason::End),
-        }
-    }
-
-    /// Four hexadecimal digits.
-    fn hex(&mut self) -> Result<u32, Reason> {
-        let mut code = 0;
-        for _ in 0..4 {
-            let byte = self.here().ok_or(Reason::End)?;
-            let digit = char::from(byte).to_digit(16).ok_or(Reason::Escape)?;
-            code = code << 4 | digit;
-            self.at += 1;
-        }
-        Ok(code)
     }
 }

@@ -1,5 +1,7 @@
 //! Lists, one element of them, and what an identity reply shows of one.
 
+use crate::json::shape::{Elements, Member, NodeId, Shape};
+
 use super::{Emit, Gap, Ref, SiteId, Test};
 
 /// A list to write from a list. Order of steps: `guard`, `filter`, `sort_by`, `take`, `reverse`,
@@ -106,4 +108,66 @@ pub struct Narrow {
     pub limit: Option<(Ref, u32)>,
     /// `messages_visibility` among the inputs: `public` keeps public messages only.
     pub visibility: Option<Ref>,
+}
+
+impl Narrow {
+    /// The member that limit and visibility are about.
+    pub const MESSAGES: &str = "messages";
+
+    /// Says of the document's node what is read of it: every member, every message, and as much of
+    /// the members that are cut themselves. Members are in the order of [`Self::members`], and the
+    /// messages after them where they are none of those.
+    pub fn read(&self, shape: &mut Shape, node: NodeId) {
+        every(shape, node, &self.members);
+        if self.limit.is_none() && self.visibility.is_none() {
+            return;
+        }
+        let index = self.messages();
+        if shape.node(node).is_some_and(|n| n.members.get(index).is_some_and(|m| m.node.is_some()))
+        {
+            // They are cut, too: each is read already.
+            return;
+        }
+        let (list, element) = (shape.add(), shape.add());
+        if let Some(list) = shape.node_mut(list) {
+            list.elements = Some(Elements { node: element, width: 1 });
+        }
+        if let Some(node) = shape.node_mut(node) {
+            match node.members.get_mut(index) {
+                Some(member) => member.node = Some(list),
+                None => node.members.push(member(Self::MESSAGES, Some(list))),
+            }
+        }
+    }
+
+    /// Which member of the document's node the messages are.
+    #[must_use]
+    pub fn messages(&self) -> usize {
+        let known = self.members.iter().position(|cut| &*cut.member == Self::MESSAGES);
+        known.unwrap_or(self.members.len())
+    }
+}
+
+fn member(name: &str, node: Option<NodeId>) -> Member {
+    Member { name: name.into(), slot: 0, node }
+}
+
+fn every(shape: &mut Shape, node: NodeId, cuts: &[Cut]) {
+    let mut members = Vec::new();
+    for cut in cuts {
+        let inner = (!cut.inner.is_empty()).then(|| {
+            let inner = shape.add();
+            every(shape, inner, &cut.inner);
+            // It, or each element of it, at any depth.
+            if let Some(node) = shape.node_mut(inner) {
+                node.elements = Some(Elements { node: inner, width: 1 });
+            }
+            inner
+        });
+        members.push(member(&cut.member, inner));
+    }
+    if let Some(node) = shape.node_mut(node) {
+        node.every = true;
+        node.members = members;
+    }
 }

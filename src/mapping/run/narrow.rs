@@ -1,16 +1,29 @@
-//! A whole document, cut to what was asked for. One walk over its members and one over its
-//! messages; key order and members that nobody names stay.
+//! A whole document, cut to what was asked for. The scan has noted where its members and messages
+//! stand, so nothing is looked for again; key order and members that nobody names stay.
+
+use std::ops::Range;
 
 use super::{Run, Wrote, fault};
+use crate::json::scan::{Block, Slot};
 use crate::json::{text, walk};
 use crate::mapping::plan::{Cut, Narrow, Types};
 
-/// The member that limits and visibility are about.
-const MESSAGES: &str = "messages";
+/// What is asked of one document.
+struct Asked<'a> {
+    /// Its index.
+    document: usize,
+    /// The list of what is to be there.
+    include: &'a str,
+    /// Which member is cut to the newest messages, how many of them (0 is all), and whether only
+    /// public ones.
+    messages: Option<(usize, usize, bool)>,
+}
 
 impl<'a> Run<'a> {
     pub(super) fn narrow(&mut self, op: &'a Narrow) -> Wrote {
-        let Some(token) = self.token(op.at) else { return Wrote::Absent };
+        let Some((token, (slot, document))) = self.token(op.at).zip(self.slot(op.at)) else {
+            return Wrote::Absent;
+        };
         if token == "null" {
             return self.null();
         }
@@ -23,95 +36,131 @@ impl<'a> Run<'a> {
         });
         let public = op.visibility.and_then(|at| self.token(at));
         let public = public.is_some_and(|word| text::eq(word, "public"));
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let messages = (public || limit > 0).then(|| (op.messages(), limit, public));
+        self.members(slot, &op.members, &Asked { document, include, messages })
+    }
 
+    /// An object without those of its members that nobody asked for. What stays and stands side by
+    /// side, with nothing but its comma and colon, is copied at one go.
+    fn members(&mut self, object: Slot, cuts: &[Cut], asked: &Asked<'a>) -> Wrote {
         self.put(b"{");
-        let mut some = false;
-        for (key, value) in walk::members(token) {
-            // Hardly a name is written with escapes, so they are looked for once.
-            let plain = text::content(key).filter(|name| !name.contains('\\'));
-            let is = |name: &str| plain.map_or_else(|| text::eq(key, name), |own| own == name);
-            let bound = op.members.iter().find(|cut| is(&cut.member));
-            if bound.is_some_and(|cut| !asked(include, &cut.include)) {
+        let (mut some, mut run) = (false, 0..0);
+        let mut next = object.first();
+        while let Some(block) = next {
+            next = self.arena.next(block);
+            let (value, name) = (self.arena.slot(block, 0), self.arena.slot(block, 1));
+            let (Some(from), Some(to)) = (name.span(), value.span()) else { continue };
+            let member = self.arena.member(block);
+            let bound = member.and_then(|member| cuts.get(member));
+            if bound.is_some_and(|cut| !is_asked(asked.include, cut)) {
                 continue;
             }
+            let list = self.begins(value, asked.document) == Some(b'[');
+            let messages = asked.messages.filter(|(at, ..)| list && member == Some(*at));
+            let whole = messages.is_none() && bound.is_none_or(|cut| cut.inner.is_empty());
+            if whole && to.start == from.end + 1 {
+                if !run.is_empty() && run.end + 1 == from.start {
+                    run.end = to.end;
+                    continue;
+                }
+                self.copy_run(&mut run, asked.document);
+                if some {
+                    self.put(b",");
+                }
+                (some, run) = (true, from.start..to.end);
+                continue;
+            }
+            self.copy_run(&mut run, asked.document);
             if some {
                 self.put(b",");
             }
             some = true;
-            self.put(key.as_bytes());
+            self.copy_run(&mut from.clone(), asked.document);
             self.put(b":");
-            if (public || limit > 0) && value.starts_with('[') && is(MESSAGES) {
-                self.messages(value, public, usize::try_from(limit).unwrap_or(usize::MAX));
-            } else {
-                self.cut(value, bound.map_or(&[], |cut| &cut.inner), include);
+            match (messages, bound) {
+                (Some((_, limit, public)), _) => self.messages(value, limit, public, asked),
+                (None, bound) => {
+                    self.cut(value, bound.map_or(&[], |cut| &cut.inner), asked);
+                }
             }
         }
+        self.copy_run(&mut run, asked.document);
         self.put(b"}");
         if some { Wrote::Value } else { Wrote::Empty }
     }
 
+    /// The first byte of a value.
+    fn begins(&self, value: Slot, document: usize) -> Option<u8> {
+        self.texts.get(document)?.as_bytes().get(value.span()?.start).copied()
+    }
+
+    /// Writes a part of the document and empties it.
+    fn copy_run(&mut self, run: &mut Range<usize>, document: usize) {
+        let text = self.texts.get(document).copied().unwrap_or_default();
+        self.put(text.as_bytes().get(run.clone()).unwrap_or_default());
+        *run = 0..0;
+    }
+
     /// A value, or each element of it, without those of the members that nobody asked for.
-    fn cut(&mut self, value: &str, cuts: &[Cut], include: &str) {
-        let list = value.starts_with('[');
-        if cuts.is_empty() || !(list || value.starts_with('{')) {
-            return self.put(value.as_bytes());
-        }
-        self.put(if list { b"[" } else { b"{" });
-        let mut some = false;
-        if list {
-            for element in walk::elements(value) {
-                if some {
-                    self.put(b",");
-                }
-                some = true;
-                self.cut(element, cuts, include);
+    fn cut(&mut self, value: Slot, cuts: &[Cut], asked: &Asked<'a>) {
+        match self.begins(value, asked.document) {
+            Some(b'{') if !cuts.is_empty() => {
+                let inside = Asked { messages: None, ..*asked };
+                self.members(value, cuts, &inside);
+                return;
             }
-            return self.put(b"]");
-        }
-        for (key, value) in walk::members(value) {
-            let bound = cuts.iter().find(|cut| text::eq(key, &cut.member));
-            if bound.is_some_and(|cut| !asked(include, &cut.include)) {
-                continue;
+            Some(b'[') if !cuts.is_empty() => {}
+            _ => {
+                let mut span = value.span().unwrap_or_default();
+                return self.copy_run(&mut span, asked.document);
             }
+        }
+        self.put(b"[");
+        let (mut next, mut some) = (value.first(), false);
+        while let Some(block) = next {
+            next = self.arena.next(block);
             if some {
                 self.put(b",");
             }
             some = true;
-            self.put(key.as_bytes());
-            self.put(b":");
-            self.cut(value, bound.map_or(&[], |cut| &cut.inner), include);
+            self.cut(self.arena.slot(block, 0), cuts, asked);
         }
-        self.put(b"}");
+        self.put(b"]");
     }
 
     /// The last `limit` messages (0 is all) that may be shown.
-    fn messages(&mut self, list: &str, public: bool, limit: usize) {
-        self.put(b"[");
-        let (start, from) = (self.out.len(), self.spans.len());
-        for message in walk::elements(list) {
-            let shown = |(key, value)| text::eq(key, "visibility") && text::eq(value, "public");
-            if public && !walk::members(message).any(shown) {
-                continue;
+    fn messages(&mut self, list: Slot, limit: usize, public: bool, asked: &Asked<'a>) {
+        let text = self.texts.get(asked.document).copied().unwrap_or_default();
+        let (arena, from) = (self.arena, self.blocks.len());
+        let message = |block: Block| arena.slot(block, 0).text(text).unwrap_or_default();
+        let shown = |(key, value)| text::eq(key, "visibility") && text::eq(value, "public");
+        let mut next = list.first();
+        while let Some(block) = next {
+            next = arena.next(block);
+            if !public || walk::members(message(block)).any(shown) {
+                self.blocks.push(block);
             }
-            if self.spans.len() > from {
+        }
+        let kept = self.blocks.len() - from;
+        let surplus = if limit == 0 { 0 } else { kept.saturating_sub(limit) };
+        self.put(b"[");
+        for at in from + surplus..from + kept {
+            if at > from + surplus {
                 self.put(b",");
             }
-            self.spans.push((self.out.len(), 0));
-            self.put(message.as_bytes());
+            if let Some(block) = self.blocks.get(at).copied() {
+                self.put(message(block).as_bytes());
+            }
         }
-        let surplus =
-            (self.spans.len() - from).saturating_sub(if limit == 0 { usize::MAX } else { limit });
-        if let Some((first, _)) = self.spans.get(from + surplus).filter(|_| surplus > 0) {
-            self.out.drain(start..*first);
-        }
-        self.spans.truncate(from);
         self.put(b"]");
+        self.blocks.truncate(from);
     }
 }
 
-/// Whether a name is in the list of those that were asked for.
-fn asked(include: &str, name: &str) -> bool {
-    walk::elements(include).any(|asked| text::eq(asked, name))
+/// Whether the name of a member is in the list of those that were asked for.
+fn is_asked(include: &str, cut: &Cut) -> bool {
+    walk::elements(include).any(|asked| text::eq(asked, &cut.include))
 }
 
 /// A count, as a number or as text.

@@ -97,6 +97,11 @@ impl Build {
         (place, element)
     }
 
+    /// What narrowing reads of a document.
+    pub(super) fn narrowed(&mut self, scope: Scope, op: &Narrow) {
+        op.read(&mut self.shape, scope.node);
+    }
+
     pub(super) fn site(&mut self, scope: Scope, path: &str) -> SiteId {
         let mut pointer: Vec<Step> = Vec::new();
         if scope.frame >= 2 {

@@ -20,5 +20,6 @@ pub(super) fn narrow() -> Program {
         limit: Some((p.at(inputs, "id"), 2)),
         visibility: Some(p.at(inputs, "status")),
     };
+    p.narrowed(doc, &op);
     p.program(Emit::Narrow(Box::new(op)))
 }

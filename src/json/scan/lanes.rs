@@ -1,0 +1,100 @@
+//! Sixteen bytes at a time: how far a run of bytes of one kind goes.
+
+use wide::u8x16;
+
+/// Sixteen bytes of a document from `at` on; `None` where fewer are left.
+#[inline(always)]
+fn lanes(bytes: &[u8], at: usize) -> Option<u8x16> {
+    Some(u8x16::new(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// How many lanes from the first on are marked.
+#[inline(always)]
+fn run(marked: u8x16) -> usize {
+    (!marked.to_bitmask()).trailing_zeros() as usize
+}
+
+/// The first byte from `at` on that does not mean itself in a string: a quote, a backslash or a
+/// control character. The end of the document where there is none.
+#[inline(always)]
+pub(super) fn plain(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(lanes) = lanes(bytes, at) {
+        let quote = lanes.simd_eq(u8x16::splat(b'"'));
+        let slash = lanes.simd_eq(u8x16::splat(b'\\'));
+        let control = lanes.min(u8x16::splat(0x1F)).simd_eq(lanes);
+        let marks = (quote | slash | control).to_bitmask();
+        if marks != 0 {
+            return at + marks.trailing_zeros() as usize;
+        }
+        at += 16;
+    }
+    last(bytes, at, |byte| byte >= b' ' && byte != b'"' && byte != b'\\')
+}
+
+/// The first byte from `at` on that is no digit.
+#[inline(always)]
+pub(super) fn digits(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(lanes) = lanes(bytes, at) {
+        let digit = lanes - u8x16::splat(b'0');
+        let run = run(digit.min(u8x16::splat(9)).simd_eq(digit));
+        at += run;
+        if run < 16 {
+            return at;
+        }
+    }
+    last(bytes, at, |byte| byte.is_ascii_digit())
+}
+
+/// The first byte from `at` on that is no white space.
+pub(super) fn blanks(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(lanes) = lanes(bytes, at) {
+        let blank = |byte| lanes.simd_eq(u8x16::splat(byte));
+        let run = run(blank(b' ') | blank(b'\n') | blank(b'\r') | blank(b'\t'));
+        at += run;
+        if run < 16 {
+            return at;
+        }
+    }
+    last(bytes, at, |byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t'))
+}
+
+/// The same among the last bytes of a document, one by one.
+#[cold]
+fn last(bytes: &[u8], at: usize, goes_on: impl Fn(u8) -> bool) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| !goes_on(*byte)).unwrap_or(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever stands where, and however near the end: as byte by byte.
+    #[test]
+    fn a_run_ends_where_it_does_byte_by_byte() {
+        for length in [0, 1, 7, 15, 16, 17, 31, 32, 33, 50] {
+            for at in 0..=length {
+                for byte in 0..=255_u8 {
+                    for (run, of, ends) in [
+                        (
+                            plain as fn(&[u8], usize) -> usize,
+                            b'a',
+                            byte < b' ' || b"\"\\".contains(&byte),
+                        ),
+                        (digits, b'7', !byte.is_ascii_digit()),
+                        (blanks, b' ', !b" \n\r\t".contains(&byte)),
+                    ] {
+                        let mut bytes = vec![of; length];
+                        if let Some(put) = bytes.get_mut(at) {
+                            *put = byte;
+                        }
+                        let end = if ends && at < length { at } else { length };
+                        assert_eq!(run(&bytes, 0), end, "{byte} at {at} of {length}");
+                        assert_eq!(run(&bytes, at), end, "{byte} at {at} of {length}, from it on");
+                        assert_eq!(run(&bytes, length), length);
+                    }
+                }
+            }
+        }
+    }
+}
