@@ -29,8 +29,8 @@ doc: ## build the documentation of the code
 bench: ## measure, in one process and beside nginx, Lua, njs and Node, which it installs (QUICK=1: a look)
 	./benches/peers/install
 	$(CARGO) build --locked --profile dist
-	$(CARGO) bench --locked
-	./benches/peers/run.py $(if $(QUICK),--quick,--write)
+	$(CARGO) bench --locked > target/peers/inprocess.md || { cat target/peers/inprocess.md; false; }
+	./benches/peers/run.py --inprocess target/peers/inprocess.md $(if $(QUICK),--quick,--write)
 
 fuzz: ## fuzz the JSON scanner, places and mapping files for a minute each
 	./fuzz/run

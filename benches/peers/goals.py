@@ -37,7 +37,7 @@ class Goal:
 
     def cells(self):
         bound = "≥" if self.least else "≤"
-        measured = str(self.measured) if isinstance(self.measured, Ratio) else f"{self.measured:.1f}"
+        measured = str(self.measured) if isinstance(self.measured, Ratio) else f"{self.measured:.3g}"
         aim = "" if self.aim is None else f"{bound} {self.aim:g}{self.unit}"
         return [self.what, f"{bound} {self.must:g}{self.unit}", aim, measured + self.unit, self.verdict()]
 
@@ -47,7 +47,21 @@ def cpu(results, scenario, size, name):
     return [row["cpu"] for row in rows] if rows else None
 
 
-def goals(results, latencies, idle, resident):
+def translator(text):
+    """What `cargo bench` printed of the public inbox's conversation: how many checks and how many
+    rebuilds a translation costs, for each source."""
+    found, heads = [], []
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if "× a check" in cells and "× a rebuild" in cells:
+            heads = cells
+        elif heads and len(cells) == len(heads) and cells[0] == "public-inbox, conversations.get":
+            row = dict(zip(heads, cells))
+            found.append((row["source"], float(row["× a check"]), float(row["× a rebuild"])))
+    return found
+
+
+def goals(results, latencies, idle, resident, inprocess):
     made = []
 
     def ratio(what, above, below, must, aim, least):
@@ -75,6 +89,9 @@ def goals(results, latencies, idle, resident):
         ratio(f"hit, requests a second ÷ nginx proxy_cache, {size} KB", above, below, must, aim, True)
     above, below = cpu(results, "post", 10, "nginx + Lua"), cpu(results, "post", 10, "deskbridge")
     ratio("POST of a message, requests a second ÷ nginx + Lua", above, below, 1.2, 1.5, True)
+    for source, checks, rebuilds in translator(inprocess):
+        made.append(Goal(f"translator ÷ serde_json checking, {source}", 2.5, 1.3, checks, False))
+        made.append(Goal(f"translator ÷ rebuild through Value, {source}", 0.20, 0.08, rebuilds, False))
     if latencies:
         ours, floor = latencies.get("deskbridge"), latencies.get("hyper floor")
         for quantile, must, aim in (("p50", 1.6, 1.25), ("p99", 2.2, 1.5)):

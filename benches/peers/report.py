@@ -76,7 +76,7 @@ def heading(run):
 
 
 def goals_table(run):
-    made = goals.goals(run.results, run.latencies, run.idle, run.resident)
+    made = goals.goals(run.results, run.latencies, run.idle, run.resident, run.inprocess)
     return heading(run) + table(["what", "must", "aim", "measured (lowest–highest)", ""], [goal.cells() for goal in made])
 
 
@@ -111,7 +111,8 @@ def details(run):
         made = []
         for name, rows in run.latencies.items():
             made.append([name] + [f"{statistics.median(r[q] for r in rows):.0f}" for q in ("p50", "p99", "p999")])
-        lines += table(["", "p50 µs", "p99 µs", "p99.9 µs"], made)
+            made[-1].append(f"{rows[-1]['calls']:.2f}")
+        lines += table(["", "p50 µs", "p99 µs", "p99.9 µs", "upstream calls"], made)
     if run.idle:
         lines += ["", f"## Memory of an idle connection, {run.connections} of them", ""]
         lines += table(["", "bytes"], [[name, f"{value:.0f}"] for name, value in run.idle.items()])
@@ -119,6 +120,9 @@ def details(run):
         lines += ["", "## Resident memory, idle and after the load", ""]
         rows = [[name, f"{a / 2**20:.1f}", f"{b / 2**20:.1f}"] for name, (a, b) in run.resident.items()]
         lines += table(["", "MB idle", "MB after"], rows)
+    if run.inprocess:
+        # Its tables are Markdown; what stands over one is its title.
+        lines += ["", "## In one process (`cargo bench`)", "", run.inprocess.strip()]
     return lines
 
 

@@ -29,6 +29,7 @@ def arguments():
     parser.add_argument("--sizes", default="2,10,60", help="of the conversation, in KB")
     parser.add_argument("--only", default="pass,get,hit,post,latency,idle", help="some of these")
     parser.add_argument("--peers", help="only these, and no goals: " + ", ".join(scenarios.Gateways.START))
+    parser.add_argument("--inprocess", type=pathlib.Path, metavar="FILE", help="what `cargo bench` printed")
     parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md and docs/benchmarks-run.md")
     options = parser.parse_args()
     if options.quick:
@@ -48,6 +49,7 @@ class Run:
         self.results, self.latencies, self.idle, self.resident, self.lost = {}, {}, {}, {}, {}
         self.sizes = bodies.write(peers.ROOT, peers.WORK)
         self.told = {}
+        self.inprocess = options.inprocess.read_text() if options.inprocess else ""
 
     def answers(self):
         """What deskbridge tells clients: what everybody must say, and what the caches of peers hold."""
