@@ -114,8 +114,17 @@ pub struct Template {
     pub text: Box<str>,
     /// Its segments.
     pub segments: Vec<Segment>,
-    /// Members of the query, name and value, without which it is another request.
-    pub query: Vec<(Box<str>, Box<str>)>,
+    /// Members of the query without which it is another request, in the order of their names.
+    pub query: Vec<Telling>,
+}
+
+/// A member of the query that tells a request from another one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Telling {
+    /// Its name.
+    pub name: Box<str>,
+    /// What it says; `None` is anything but nothing.
+    pub value: Option<Box<str>>,
 }
 
 impl Template {

@@ -26,6 +26,7 @@ pub(super) fn resolve_inbox(desk: &Desk<'_>, call: &Call<'_>) -> Result<Payload,
             "account_number": desk.account,
             "id": inbox.id,
             "number": inbox.number,
+            "identity_validation_required": inbox.is("identity_validation_required"),
         }),
     )
 }

@@ -46,6 +46,7 @@ mod pages; // what pages say is there
 mod paging; // pages of lists, as each kind of client asks for them
 mod people; // contacts over `/v1`: found, made once, made one of two
 mod plants; // faults in mappings, found
+mod proofs; // who proves who they are, and what that opens
 mod reload; // configuration and mappings change under a running gateway
 mod remembered; // a read that was asked before is not worked out again
 mod replay;

@@ -20,13 +20,14 @@ use crate::dialect::route::{Call, Inputs};
 use crate::dialect::scheme::{Credential, Place};
 
 /// What a principal can be asked for (`$principal.x`).
-pub(super) const FACTS: [&str; 9] = [
+pub(super) const FACTS: [&str; 10] = [
     "kind",
     "account",
     "inbox",
     "identity",
     "contact",
     "verified",
+    "proof_required",
     "agent",
     "conversation",
     "survey",

@@ -5,7 +5,7 @@ use crate::syntax::yaml::Entry;
 use crate::syntax::{Code, Diagnostic, Diagnostics, Node, Span, closest};
 
 use crate::dialect::Base;
-use crate::dialect::route::{Route, Segment, Template};
+use crate::dialect::route::{Route, Segment, Telling, Template};
 use crate::dialect::scheme::{Credential, Place};
 
 /// The methods that a route may have.
@@ -148,8 +148,11 @@ pub(super) fn read(node: &Node, bases: &Bases, diagnostics: &mut Diagnostics) ->
             Some(query) => (path, query),
             None => {
                 diagnostics.push(
-                    bad(part(node, text, written), "this is no query of fixed members".into())
-                        .help("write it as in `?type=agent`; what clients choose stands under `query`"),
+                    bad(
+                        part(node, text, written),
+                        "this is no query that tells requests apart".into(),
+                    )
+                    .help("write it as in `?type=agent`, or `?proof` for one with any value"),
                 );
                 return None;
             }
@@ -183,26 +186,36 @@ pub(super) fn read(node: &Node, bases: &Bases, diagnostics: &mut Diagnostics) ->
             }
         }
     }
-    let fixed = line.template.query.iter().enumerate().map(|(index, (name, value))| {
-        format!("{}{name}={value}", if index == 0 { '?' } else { '&' })
+    let fixed = line.template.query.iter().enumerate().map(|(index, Telling { name, value })| {
+        let mark = if index == 0 { '?' } else { '&' };
+        match value {
+            Some(value) => format!("{mark}{name}={value}"),
+            None => format!("{mark}{name}"),
+        }
     });
     line.template.text = format!("{address}{path}{}", fixed.collect::<String>()).into();
     known.map(|_| line)
 }
 
-/// `type=agent&a=b`, in the order of the names, each once.
-fn literals(query: &str) -> Option<Vec<(Box<str>, Box<str>)>> {
+/// `type=agent&proof`, in the order of the names, each once.
+fn literals(query: &str) -> Option<Vec<Telling>> {
     let plain = |text: &str| {
         !text.is_empty()
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~[]".contains(&b))
     };
     let mut all = Vec::new();
     for member in query.split('&') {
-        let (name, value) = member.split_once('=').filter(|(n, v)| plain(n) && plain(v))?;
-        all.push((name.into(), value.into()));
+        let (name, value) = match member.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (member, None),
+        };
+        if !plain(name) || !value.is_none_or(plain) {
+            return None;
+        }
+        all.push(Telling { name: name.into(), value: value.map(Box::from) });
     }
     all.sort_unstable();
-    let twice = all.windows(2).any(|pair| matches!(pair, [a, b] if a.0 == b.0));
+    let twice = all.windows(2).any(|pair| matches!(pair, [a, b] if a.name == b.name));
     (!twice).then_some(all)
 }
 

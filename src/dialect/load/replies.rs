@@ -1,6 +1,6 @@
 //! What a client gets: `reply` of a route.
 
-use crate::canonical::{Problem, ProblemCode, Sight};
+use crate::canonical::{FieldProblem, Problem, ProblemCode, Sight};
 use crate::mapping::{Compiled, Scope};
 use crate::syntax::{Code, Diagnostic, Fields, Node, closest};
 
@@ -9,8 +9,10 @@ use super::{Context, pages, yaml};
 use crate::dialect::route::{Reply, ReplyBody};
 
 /// Keys of a reply that are not the mapping's.
-const OWN: [&str; 10] =
-    ["when", "status", "headers", "empty", "json", "text", "page", "html", "problem", "detail"];
+const OWN: [&str; 11] = [
+    "when", "status", "headers", "empty", "json", "text", "page", "html", "problem", "detail",
+    "field",
+];
 
 /// A reply and the programs it was made with.
 pub(super) struct Written {
@@ -83,7 +85,11 @@ fn one(
     let text = fields.text("text");
     let page = fields.get("page");
     let html = fields.get("html");
-    let said = (fields.get("problem"), fields.text("detail"));
+    let said = Said {
+        code: fields.get("problem"),
+        detail: fields.text("detail"),
+        field: fields.text("field"),
+    };
     let mut written = Vec::new();
     for entry in headers {
         match entry.value.as_text() {
@@ -98,11 +104,14 @@ fn one(
         let span = status_node.map_or(node.span, |n| n.span);
         cx.error(Code::WrongType, span, "the status of a reply is 200 to 399");
     }
-    if said.0.is_none() && said.1.is_some() {
-        cx.error(Code::MissingKey, node.span, "a `detail` says more of a `problem`: name its code");
+    for (name, more) in [("detail", said.detail), ("field", said.field)] {
+        if said.code.is_none() && more.is_some() {
+            let message = format!("a `{name}` says more of a `problem`: name its code");
+            cx.error(Code::MissingKey, node.span, message);
+        }
     }
-    let problem = match said.0 {
-        Some(word) => Some(problem(word, said.1, cx)?),
+    let problem = match said.code {
+        Some(word) => Some(problem(word, &said, cx)?),
         None => None,
     };
     let mapped = spec.as_map().is_some_and(|m| !m.is_empty());
@@ -163,8 +172,16 @@ fn one(
     Some(Written { reply, body: facts, when: when_facts })
 }
 
+/// What a reply without a body says.
+struct Said<'n> {
+    code: Option<&'n Node>,
+    detail: Option<&'n str>,
+    /// What of the request is missing.
+    field: Option<&'n str>,
+}
+
 /// What is wrong, where a reply says that something is.
-fn problem(word: &Node, detail: Option<&str>, cx: &mut Context<'_>) -> Option<Problem> {
+fn problem(word: &Node, said: &Said<'_>, cx: &mut Context<'_>) -> Option<Problem> {
     let Some(code) = word.as_text().and_then(ProblemCode::from_word) else {
         let message = format!("`{}` is no problem code", word.as_text().unwrap_or_default());
         let near =
@@ -174,9 +191,17 @@ fn problem(word: &Node, detail: Option<&str>, cx: &mut Context<'_>) -> Option<Pr
         return None;
     };
     let problem = Problem::new(code);
-    Some(match detail {
-        Some(detail) => problem.detail(detail),
-        None => problem,
+    let detail = said.detail;
+    Some(match (said.field, detail) {
+        (Some(field), _) => problem.field(FieldProblem {
+            parameter: Some(field.to_owned()),
+            field: Some(field.to_owned()),
+            code: "required".to_owned(),
+            detail: detail.unwrap_or("must be there").to_owned(),
+            ..FieldProblem::default()
+        }),
+        (None, Some(detail)) => problem.detail(detail),
+        (None, None) => problem,
     })
 }
 

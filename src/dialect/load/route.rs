@@ -353,7 +353,7 @@ fn known_query(
     template: &Template,
     inputs: &Inputs,
 ) -> Vec<QueryParameter> {
-    for name in template.query.iter().map(|(name, _)| name).chain(&inputs.query) {
+    for name in template.query.iter().map(|t| &t.name).chain(&inputs.query) {
         if !table.iter().any(|q| q.name == *name) {
             table.push(QueryParameter { name: name.clone(), arity: Arity::One });
         }
@@ -465,7 +465,8 @@ fn answers(
         return vec![reply];
     }
     let read = matches!(calls, [call] if contract.get(call.operation).safe);
-    let single = read && replies.len() == 1;
+    // Beside it there may be refusals, which are no renderings.
+    let single = read && replies.iter().filter(|reply| reply.body.is_some()).count() == 1;
     let keep = |r: &replies::Written| {
         let plain = |f: &Facts| !f.documents.iter().any(|d| *d == REQUEST || *d == BODY);
         single && r.body.as_ref().is_some_and(plain)

@@ -176,8 +176,12 @@ fn documents(written: &Written<'_>, route: &Route, cx: &mut Context<'_>) -> Opti
         return None;
     };
     let Some(node) = written.documents else {
+        // At the address of one that is documented may stand another request.
+        if written.undocumented {
+            return None;
+        }
         let found = documented.at(route.method, &route.template.pattern());
-        if found.is_none() && !written.undocumented {
+        if found.is_none() {
             cx.diagnostics.push(
                 Diagnostic::warning(
                     Code::UndocumentedRoute,

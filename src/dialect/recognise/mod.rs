@@ -17,7 +17,7 @@ use percent_encoding::percent_decode_str;
 use smallvec::SmallVec;
 
 use super::catalog::{Catalog, Mount};
-use super::route::{Route, Segment};
+use super::route::{Route, Segment, Telling};
 use super::{Base, Dialect};
 use claims::Claims;
 
@@ -255,7 +255,10 @@ fn tree(dialect: &Dialect, base: &Base) -> matchit::Router<Choices> {
     }
     let mut tree = matchit::Router::new();
     for (pattern, mut choices) in patterns {
-        let fixed = |index: usize| dialect.routes.get(index).map_or(0, |r| r.template.query.len());
+        let fixed = |index: usize| {
+            let query = dialect.routes.get(index).map(|r| &r.template.query);
+            query.map(|q| (q.len(), q.iter().filter(|t| t.value.is_some()).count()))
+        };
         choices.sort_by_key(|(_, index)| std::cmp::Reverse(fixed(*index)));
         // Patterns are unlike, and a parameter is always a whole segment: nothing can conflict.
         let _ = tree.insert(pattern, choices);
@@ -263,10 +266,11 @@ fn tree(dialect: &Dialect, base: &Base) -> matchit::Router<Choices> {
     tree
 }
 
-/// Whether a query has the fixed members that a route asks for.
+/// Whether a query has the members that a route asks for.
 fn asks(route: &Route, query: &str) -> bool {
-    route.template.query.iter().all(|(name, value)| {
-        form_urlencoded::parse(query.as_bytes()).any(|(n, v)| n == **name && v == **value)
+    route.template.query.iter().all(|Telling { name, value }| {
+        form_urlencoded::parse(query.as_bytes())
+            .any(|(n, v)| n == **name && value.as_ref().map_or(!v.is_empty(), |own| v == **own))
     })
 }
 
