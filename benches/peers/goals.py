@@ -4,10 +4,15 @@ speed of a shared machine changes between rounds and not so much within one.
 
 import statistics
 
+import inprocess
+
 SIZES = (2, 10, 60)
 # What is known of these two on this work in general. A run that is far from it says nothing.
 KNOWN = {"nginx ÷ hyper floor, passed through": 0.93, "nginx + Lua ÷ hyper floor, stand-in bodies": 10.0}
 FAR = 0.20
+# What counts as flat: the most of something over the least. Caches of the machine are smaller than
+# what is looked at, so not 1.
+FLAT, FLAT_AIM = 1.5, 1.15
 
 
 class Ratio:
@@ -47,21 +52,7 @@ def cpu(results, scenario, size, name):
     return [row["cpu"] for row in rows] if rows else None
 
 
-def translator(text):
-    """What `cargo bench` printed of the public inbox's conversation: how many checks and how many
-    rebuilds a translation costs, for each source."""
-    found, heads = [], []
-    for line in text.splitlines():
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if "× a check" in cells and "× a rebuild" in cells:
-            heads = cells
-        elif heads and len(cells) == len(heads) and cells[0] == "public-inbox, conversations.get":
-            row = dict(zip(heads, cells))
-            found.append((row["source"], float(row["× a check"]), float(row["× a rebuild"])))
-    return found
-
-
-def goals(results, latencies, idle, resident, inprocess):
+def goals(results, latencies, idle, resident, printed):
     made = []
 
     def ratio(what, above, below, must, aim, least):
@@ -89,7 +80,7 @@ def goals(results, latencies, idle, resident, inprocess):
         ratio(f"hit, requests a second ÷ nginx proxy_cache, {size} KB", above, below, must, aim, True)
     above, below = cpu(results, "post", 10, "nginx + Lua"), cpu(results, "post", 10, "deskbridge")
     ratio("POST of a message, requests a second ÷ nginx + Lua", above, below, 1.2, 1.5, True)
-    for source, checks, rebuilds in translator(inprocess):
+    for source, checks, rebuilds in inprocess.translator(printed):
         made.append(Goal(f"translator ÷ serde_json checking, {source}", 2.5, 1.3, checks, False))
         made.append(Goal(f"translator ÷ rebuild through Value, {source}", 0.20, 0.08, rebuilds, False))
     if latencies:
@@ -102,6 +93,8 @@ def goals(results, latencies, idle, resident, inprocess):
         made.append(Goal("memory of an idle connection", 16, 4, idle["deskbridge"] / 1024, False, " KB"))
     if "deskbridge" in resident:
         made.append(Goal("resident under load", 40, 20, max(resident["deskbridge"]) / 2**20, False, " MB"))
+    for what, times in inprocess.growth(printed):
+        made.append(Goal(f"growth: {what}", FLAT, FLAT_AIM, times, False))
     return made
 
 

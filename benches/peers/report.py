@@ -7,6 +7,7 @@ import statistics
 import subprocess
 
 import goals
+import inprocess
 import peers
 
 BEGIN, END = "<!-- make bench writes from here -->", "<!-- to here -->"
@@ -121,8 +122,7 @@ def details(run):
         rows = [[name, f"{a / 2**20:.1f}", f"{b / 2**20:.1f}"] for name, (a, b) in run.resident.items()]
         lines += table(["", "MB idle", "MB after"], rows)
     if run.inprocess:
-        # Its tables are Markdown; what stands over one is its title.
-        lines += ["", "## In one process (`cargo bench`)", "", run.inprocess.strip()]
+        lines += ["", "## In one process (`cargo bench`)", ""] + inprocess.page(run.inprocess)
     return lines
 
 
