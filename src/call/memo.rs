@@ -273,6 +273,12 @@ impl Lesson {
         }
     }
 
+    /// Whether there is still something to remember.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.look_ups.is_some()
+    }
+
     /// Remembers what the read means, where nothing was found that may be another thing next time.
     pub fn learned(
         &self,

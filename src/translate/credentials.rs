@@ -122,7 +122,7 @@ async fn facts<S: Canonical>(
         let request = calls::prepare(job, look_up, &documents(&inputs, &found))
             .map_err(|error| judged(contract, &answers, error))?;
         let Some(request) = request else { return Err(absent(&answers)) };
-        let asked = lesson.is_some().then(|| request.clone());
+        let asked = lesson.as_ref().filter(|lesson| lesson.is_on()).map(|_| request.clone());
         let answer = calls::ask(job, look_up, None, request, canonical).await;
         let answer = answer.map_err(|error| match error.problem().code {
             ProblemCode::NotFound => nothing(credential),

@@ -72,7 +72,10 @@ where
     let query = head.uri.query();
     let known = memory.known();
     // What was counted while the credential was read would not be counted again.
-    let counted = matches!(memory, Memory::Lesson(_)) && record.has_mapping();
+    let lesson = match &memory {
+        Memory::Lesson(lesson) if lesson.is_on() && !record.has_mapping() => Some(lesson),
+        _ => None,
+    };
     let mut written = None;
     let inputs = match known {
         Some(known) => &*known.inputs,
@@ -168,7 +171,7 @@ where
     }
     let mut rendered = coding::apply(asked, rendered, wanted).await;
     rendered.varies &= params.compression;
-    if let (Memory::Lesson(lesson), false) = (&memory, counted)
+    if let Some(lesson) = lesson
         && let Some(question) = calls::question(job, route)
     {
         lesson.learned(claimed.clone(), (Arc::clone(&principal), sight.clone()), inputs, &question);
