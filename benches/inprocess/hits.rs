@@ -16,14 +16,14 @@ use deskbridge::telemetry::record::Record;
 use futures_util::FutureExt as _;
 use tower::{Layer as _, Service, ServiceExt as _};
 
-use crate::grown;
+use crate::inside;
 use crate::measure::{Table, Work, in_turn, ratio, shown};
 
 /// Hits of one round.
 const ASKED: usize = 64;
 
 pub(crate) fn run() {
-    let contract = grown::catalog(&[], &[]).contract;
+    let contract = inside::catalog(&[], &[]).contract;
     entries(&contract);
     keys(&contract);
 }

@@ -17,6 +17,8 @@
 
 mod grown;
 mod hits;
+#[path = "../../tests/allocations/inside.rs"]
+mod inside;
 mod measure;
 mod rebuild;
 mod router;

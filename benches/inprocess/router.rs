@@ -5,7 +5,8 @@ use std::hint::black_box;
 use deskbridge::dialect::catalog::Catalog;
 use deskbridge::dialect::recognise::Recognition;
 
-use crate::grown::{Text, address, catalog, dialect, mount};
+use crate::grown::{address, dialect};
+use crate::inside::{Text, catalog, mount};
 use crate::measure::{Table, Work, in_turn, ratio, shown};
 use crate::shipped;
 

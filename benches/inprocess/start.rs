@@ -11,7 +11,7 @@ use deskbridge::config::{self, Flags, Input};
 use deskbridge::dialect::embedded::Files;
 use tokio::time::Instant;
 
-use crate::grown::copied;
+use crate::inside::copied;
 use crate::measure::{Table, shown};
 
 /// The argument by which this program starts a gateway and tells of it.
@@ -71,7 +71,8 @@ pub(crate) fn one(what: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let begun = Instant::now();
     let config = config::load(&input).unwrap_or_else(|p| panic!("{}", p.render(false)));
-    let app = runtime.block_on(App::start(&config)).unwrap();
+    let started = runtime.block_on(App::start(&config));
+    let app = started.unwrap_or_else(|error| panic!("{error}"));
     let took = begun.elapsed().as_secs_f64();
     println!("{took} {}", resident() - before);
     drop(app);

@@ -1,38 +1,16 @@
 //! What a request costs in the whole stack, above the wire and below it: with one tenant and with a
 //! thousand, with one dialect and with a hundred.
 
-use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::hint::black_box;
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 
-use bytes::Bytes;
-use deskbridge::auth::keyring::{Credential, Keyring};
-use deskbridge::cache::{self, View};
-use deskbridge::canonical::outcome::Why;
-use deskbridge::canonical::{Access, Actor, Outcome, Payload, ReadsAs, Request, Response, Tenant};
-use deskbridge::dialect::catalog::{Catalog, MountSpec};
-use deskbridge::error::Error;
-use deskbridge::forwarded::{Arrived, Proxies};
-use deskbridge::limit;
-use deskbridge::stack::{self, Parts, Upstreams};
-use deskbridge::telemetry::{self, Metrics};
-use deskbridge::translate::{self, Answer};
-use http_body_util::Empty;
 use tokio::runtime::Runtime;
 use tower::Service;
-use tower::util::BoxCloneSyncService;
 
-use crate::grown::{Text, catalog, copied, mount};
+use crate::inside::{Stack, Text, copied, credential, mount, request, stack};
 use crate::measure::{Table, Work, in_turn, ratio, shown};
-use crate::shipped::conversation;
 
 /// Requests of one round.
 const ASKED: usize = 64;
-
-/// What a client talks to.
-type Stack = BoxCloneSyncService<Arrived<Empty<Bytes>>, Answer, Infallible>;
 
 /// A gateway and what it is asked.
 struct Case {
@@ -44,6 +22,7 @@ struct Case {
 
 pub(crate) fn run() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _entered = runtime.enter();
     let both = |of: &dyn Fn(bool) -> Vec<Case>| [of(true), of(false)];
     let tenants = |own: bool| {
         both(&|cache| [1, 10, 100, 1_000].map(|n| of_tenants(&runtime, n, own, cache)).into())
@@ -92,7 +71,7 @@ fn of_tenants(runtime: &Runtime, tenants: usize, own_secret: bool, cache: bool) 
     let asked = spread(tenants)
         .map(|n| [host(n), "/api/v1/accounts/1/conversations/418".to_owned(), secret(n)]);
     let texts = copied("account", "account");
-    let stack = stack(runtime, &texts, &mounts, credentials, cache);
+    let stack = stack(&texts, &mounts, credentials, cache);
     case(runtime, tenants, stack, asked.collect(), cache)
 }
 
@@ -103,10 +82,10 @@ fn of_dialects(runtime: &Runtime, dialects: usize, cache: bool) -> Case {
     let mounts: Vec<_> =
         names.iter().map(|name| mount(name, "tenant-0", "*", &format!("/{name}"))).collect();
     let asked = spread(dialects).map(|n| {
-        let address = format!("/vendor-{n}/v1/conversations/418");
+        let address = format!("/vendor-{n}/conversations/418");
         ["desk.example".to_owned(), address, "secret".to_owned()]
     });
-    let stack = stack(runtime, &texts, &mounts, vec![credential(0, "secret")], cache);
+    let stack = stack(&texts, &mounts, vec![credential(0, "secret")], cache);
     case(runtime, dialects, stack, asked.collect(), cache)
 }
 
@@ -132,82 +111,4 @@ fn case(
         }
     }
     Case { name: many.to_string(), stack, asked }
-}
-
-fn request([host, address, secret]: &[String; 3]) -> Arrived<Empty<Bytes>> {
-    let request = http::Request::get(address)
-        .header("host", host)
-        .header("accept", "*/*")
-        // One dialect reads the one, another the other.
-        .header("api_access_token", secret)
-        .header("authorization", format!("Bearer {secret}"))
-        .body(Empty::new())
-        .unwrap();
-    Arrived { request, peer: IpAddr::V4(Ipv4Addr::LOCALHOST) }
-}
-
-fn credential(tenant: usize, secret: &str) -> Credential {
-    Credential {
-        name: format!("credential-{tenant}").into(),
-        secret: secret.into(),
-        tenant: Tenant(format!("tenant-{tenant}").into()),
-        account: Some("1".into()),
-        actor: Actor::Agent("n:2".into()),
-        dialects: Vec::new(),
-        access: Access::Write,
-        act_as: false,
-        reads_as: ReadsAs::default(),
-    }
-}
-
-/// All layers, with every feature that is on by default, over backends that have their answer ready.
-fn stack(
-    runtime: &Runtime,
-    texts: &[Text],
-    mounts: &[MountSpec],
-    credentials: Vec<Credential>,
-    cache: bool,
-) -> Stack {
-    let catalog = Arc::new(catalog(texts, mounts));
-    let metrics = Arc::new(Metrics::new("0", "0").unwrap());
-    metrics.routes(routes(&catalog));
-    let contract = Arc::clone(&catalog.contract);
-    let body = Bytes::from(conversation(1));
-    let backend = tower::service_fn(move |_: Request| {
-        let payload = Arc::new(Payload::new(200, body.clone(), Some("r1".into())));
-        std::future::ready(Ok::<_, Error>(Response { payload, outcome: Outcome::Bypass(Why::Off) }))
-    });
-    let upstream = stack::upstream(&metrics, &contract, "main", backend);
-    let by_tenant: BTreeMap<Tenant, _> =
-        mounts.iter().map(|mount| (mount.tenant.clone(), (upstream.clone(), None))).collect();
-    let view = View {
-        enabled: cache,
-        backends: by_tenant.keys().map(|tenant| (tenant.clone(), 1)).collect(),
-    };
-    let _entered = runtime.enter();
-    let parts = Parts {
-        proxies: Proxies::new(&[]),
-        keyring: Arc::new(Keyring::new(&credentials)),
-        cache: cache::layer(&cache::Params::default(), &contract).seen(view),
-        rate: limit::rate(&limit::Params::default()),
-        in_flight: limit::InFlight::default(),
-        telemetry: telemetry::Params::default(),
-        limit: limit::Params::default(),
-        translate: Arc::new(translate::Params {
-            values: vec![("public_url".into(), "\"http://desk.example\"".into())],
-            ..translate::Params::default()
-        }),
-        catalog,
-        contract,
-        metrics,
-    };
-    BoxCloneSyncService::new(stack::inbound(&parts, Upstreams::new(by_tenant)))
-}
-
-fn routes(catalog: &Catalog) -> Vec<(Arc<str>, Arc<str>)> {
-    let own = |dialect: &Arc<deskbridge::dialect::Dialect>| {
-        let name = Arc::clone(&dialect.name);
-        dialect.routes.iter().map(move |r| (Arc::clone(&name), Arc::clone(&r.name))).collect()
-    };
-    catalog.dialects.iter().flat_map(|dialect| -> Vec<_> { own(dialect) }).collect()
 }

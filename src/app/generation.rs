@@ -60,9 +60,12 @@ impl Generation {
             let pairs = config.tenants.iter();
             pairs.filter_map(|(tenant, index)| Some((tenant.clone(), backends.get(*index)?)))
         };
-        let links = |tenant: &Tenant| {
-            let base = format!("{public_url}{}", draft.catalog.files_at(tenant)?);
-            Links::new(&ground.contract, &base).map(Arc::new)
+        let files = draft.catalog.files();
+        let mut known_links: HashMap<&str, Option<Arc<Links>>> = HashMap::new();
+        let mut links = |tenant: &Tenant| {
+            let at = files.get(tenant)?;
+            let made = || Links::new(&ground.contract, &format!("{public_url}{at}")).map(Arc::new);
+            known_links.entry(at).or_insert_with(made).clone()
         };
         let by_tenant: BTreeMap<Tenant, _> = of_tenants()
             .map(|(tenant, backend)| {

@@ -1,6 +1,7 @@
 //! All mounted dialects, compiled; immutable; replaced whole on reload.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::canonical::{Contract, OperationId, Params, Tenant};
@@ -127,19 +128,28 @@ impl Catalog {
         self.widened.iter().find(|(o, _)| *o == operation).map(|(_, params)| params)
     }
 
-    /// Where a tenant's files are: what comes before the contract's paths at the first mount where
-    /// whoever has the address of one gets it.
+    /// Where each tenant's files are: what comes before the contract's paths at the first of its
+    /// mounts where whoever has the address of one gets it.
     #[must_use]
-    pub fn files_at(&self, tenant: &Tenant) -> Option<String> {
-        self.mounts.iter().filter(|mount| mount.tenant == *tenant).find_map(|mount| {
-            let routes = &self.dialects.get(mount.dialect)?.routes;
-            routes.iter().find_map(|route| {
-                let [call] = &*route.calls else { return None };
-                let operation = self.contract.get(call.operation);
-                let open = operation.binary && operation.public && route.credential.is_none();
-                let base = route.template.text.strip_suffix(&*operation.path).filter(|_| open)?;
-                Some(format!("{}{base}", mount.prefix))
-            })
+    pub fn files(&self) -> HashMap<Tenant, String> {
+        let own: Vec<Option<&str>> = self.dialects.iter().map(|d| self.files_of(d)).collect();
+        let mut files = HashMap::new();
+        for mount in &self.mounts {
+            if let Some(base) = own.get(mount.dialect).copied().flatten() {
+                let first = || format!("{}{base}", mount.prefix);
+                files.entry(mount.tenant.clone()).or_insert_with(first);
+            }
+        }
+        files
+    }
+
+    /// What comes before the contract's paths where a dialect gives files to whoever has an address.
+    fn files_of<'d>(&self, dialect: &'d Dialect) -> Option<&'d str> {
+        dialect.routes.iter().find_map(|route| {
+            let [call] = &*route.calls else { return None };
+            let operation = self.contract.get(call.operation);
+            let open = operation.binary && operation.public && route.credential.is_none();
+            route.template.text.strip_suffix(&*operation.path).filter(|_| open)
         })
     }
 

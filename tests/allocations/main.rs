@@ -13,6 +13,8 @@
     reason = "what the tests share panics for them: a test that cannot go on has failed"
 )]
 
+mod growth; // the whole path in process, few and many
+mod inside;
 mod programs; // the translator alone
 mod served; // the whole path, over real sockets
 mod shipped;

@@ -46,6 +46,7 @@ pub(super) fn mounts(
         }
     };
     let mut mounts: Vec<Mount> = Vec::new();
+    let mut places: HashMap<(String, String, String), Span> = HashMap::new();
     for mut block in blocks {
         block.require("dialect");
         let dialect = block.text("dialect");
@@ -74,12 +75,12 @@ pub(super) fn mounts(
         block.finish();
         let (Some(dialect), Some(tenant)) = (dialect, tenant) else { continue };
         let mount = Mount { dialect: dialect.value, tenant, host, prefix, span: dialect.span };
-        let same = |m: &&Mount| {
-            (&m.dialect, &m.host, &m.prefix) == (&mount.dialect, &mount.host, &mount.prefix)
-        };
-        if let Some(first) = mounts.iter().find(same) {
+        let place = (mount.dialect.clone(), mount.host.clone(), mount.prefix.clone());
+        if let Some(first) = places.get(&place) {
             let message = format!("`{}` is mounted twice at one address", mount.dialect);
-            reading.push(reading.invalid(mount.span, message).related(first.span, "first here"));
+            reading.push(reading.invalid(mount.span, message).related(*first, "first here"));
+        } else {
+            places.insert(place, mount.span);
         }
         mounts.push(mount);
     }
@@ -95,6 +96,8 @@ pub(super) fn credentials(
     let mut found: Vec<Credential> = Vec::new();
     let mut spans = Vec::new();
     let mut names: HashMap<String, Span> = HashMap::new();
+    // Where in `found` those of a tenant are.
+    let mut of_tenants: HashMap<Tenant, Vec<usize>> = HashMap::new();
     for mut block in top.blocks("credentials").unwrap_or_default() {
         block.require("name");
         let name = block.text("name");
@@ -141,7 +144,9 @@ pub(super) fn credentials(
             act_as: act_as.unwrap_or_default(),
             reads_as: reads_as.unwrap_or_default(),
         };
-        if let Some(other) = found.iter().find(|other| both_open(other, &credential)) {
+        let beside = of_tenants.entry(credential.tenant.clone()).or_default();
+        let mut others = beside.iter().filter_map(|index| found.get(*index));
+        if let Some(other) = others.find(|other| both_open(other, &credential)) {
             let at = text.map_or(name.span, |text| text.span);
             let message = format!(
                 "`{}` and `{}` have one secret for one tenant and dialect",
@@ -150,15 +155,15 @@ pub(super) fn credentials(
             reading.push(reading.invalid(at, message));
         }
         spans.push(dialects.iter().map(|dialect| dialect.span).collect());
+        beside.push(found.len());
         found.push(credential);
     }
     (found, spans)
 }
 
-/// Whether a client that sends the secret could be either.
+/// Whether a client of their tenant that sends the secret could be either.
 fn both_open(a: &Credential, b: &Credential) -> bool {
-    a.tenant == b.tenant
-        && a.secret.expose_secret() == b.secret.expose_secret()
+    a.secret.expose_secret() == b.secret.expose_secret()
         && (a.dialects.is_empty()
             || b.dialects.is_empty()
             || a.dialects.iter().any(|dialect| b.opens(dialect)))
