@@ -20,6 +20,9 @@ const ROUNDS: u32 = 60;
 /// Bytes that a source should have.
 const SIZES: &[usize] = &[2_000, 10_000, 60_000, 600_000];
 
+const CHECK: &str = "× a check";
+const REBUILD: &str = "× a rebuild";
+
 /// Reads, by dialect and route.
 const READS: &[(&str, &[&str])] = &[
     (
@@ -73,53 +76,47 @@ const WRITES: &[(&str, &str, &str)] = &[
 
 pub(crate) fn run() {
     let catalog = catalog();
-    let mut table = Table::new(&[
-        "read",
-        "source",
-        "answer",
-        "a translation",
-        "a KB",
-        "× a check",
-        "× a rebuild",
-    ]);
-    for (dialect, routes) in READS {
-        for name in *routes {
-            let route = route(&catalog, dialect, name);
-            let mut last = 0;
-            for size in SIZES {
-                let sources: Vec<Option<String>> = route
-                    .calls
-                    .iter()
-                    .map(|call| source(&catalog, call.operation, *size))
-                    .collect();
-                let length = sources.iter().flatten().map(String::len).sum();
-                // A record has the size it has.
-                if length != last {
-                    let mut documents = vec![Some(INPUTS), None, None];
-                    documents.extend(sources.iter().map(|s| s.as_deref().map(str::as_bytes)));
-                    row(&mut table, &format!("{dialect}, {name}"), program(route), &documents);
-                }
-                last = length;
+    READS.iter().for_each(|(dialect, routes)| reads(&catalog, dialect, routes));
+    writes(&catalog);
+}
+
+fn reads(catalog: &Catalog, dialect: &str, routes: &[&str]) {
+    let mut table = Table::new(&["read", "source", "answer", "it takes", "a KB", CHECK, REBUILD]);
+    for name in routes {
+        let route = route(catalog, dialect, name);
+        let Some(program) = program(route) else { continue };
+        let mut last = 0;
+        for size in SIZES {
+            let sources: Vec<Option<String>> =
+                route.calls.iter().map(|call| source(catalog, call.operation, *size)).collect();
+            let length = sources.iter().flatten().map(String::len).sum();
+            // A record has the size it has.
+            if length != last {
+                let mut documents = vec![Some(INPUTS), None, None];
+                documents.extend(sources.iter().map(|s| s.as_deref().map(str::as_bytes)));
+                row(&mut table, name, program, &documents);
             }
+            last = length;
         }
     }
-    table.print("Translator: answers");
-    let heads = ["sent", "source", "made", "a translation", "a KB", "× a check", "× a rebuild"];
-    let mut table = Table::new(&heads);
+    table.print(&format!("Translator: answers, {dialect}"));
+}
+
+fn writes(catalog: &Catalog) {
+    let mut table = Table::new(&["sent", "source", "made", "it takes", "a KB", CHECK, REBUILD]);
     for (dialect, name, body) in WRITES {
-        let route = route(&catalog, dialect, name);
+        let route = route(catalog, dialect, name);
         for size in [200, 2_000, 10_000, 60_000] {
-            let sent =
-                body.replace("TEXT", &"Danke! Where is \\\"it\\\"? 🙏\\n".repeat(size / 30 + 1));
-            // What the client sent becomes a canonical body, with the first call or before it.
+            let text = "Danke! Where is \\\"it\\\"? 🙏\\n".repeat(size / 30 + 1);
+            let sent = body.replace("TEXT", &text);
+            // What the client sent becomes a canonical body, with the last call or before it.
             let bodies = route.calls.iter().filter_map(|call| call.body.as_ref());
             let decode = route.body.as_ref().map(|body| &body.program);
             let documents = [Some(INPUTS), Some(sent.as_bytes())];
-            let program = decode.or_else(|| bodies.last()).unwrap();
-            row(&mut table, &format!("{dialect}, {name}"), program, &documents);
+            row(&mut table, dialect, decode.or_else(|| bodies.last()).unwrap(), &documents);
         }
     }
-    table.print("Translator: bodies that clients send");
+    table.print("Translator: a message that a client sends");
 }
 
 fn route<'c>(catalog: &'c Catalog, dialect: &str, name: &str) -> &'c Route {
@@ -127,13 +124,13 @@ fn route<'c>(catalog: &'c Catalog, dialect: &str, name: &str) -> &'c Route {
     routes.iter().find(|r| &*r.name == name).unwrap_or_else(|| panic!("{dialect}: {name}"))
 }
 
-/// What writes the usual answer.
-fn program(route: &Route) -> &Program {
+/// What writes the usual answer; `None` where it is given on as it is.
+fn program(route: &Route) -> Option<&Program> {
     let programs = route.replies.iter().filter_map(|reply| match &reply.body {
         ReplyBody::Program(program) => Some(&**program),
         _ => None,
     });
-    programs.last().unwrap_or_else(|| panic!("{}", route.name))
+    programs.last()
 }
 
 /// What a call is answered with, in about so many bytes.

@@ -82,7 +82,7 @@ fn of_dialects(runtime: &Runtime, dialects: usize, cache: bool) -> Case {
     let mounts: Vec<_> =
         names.iter().map(|name| mount(name, "tenant-0", "*", &format!("/{name}"))).collect();
     let asked = spread(dialects).map(|n| {
-        let address = format!("/vendor-{n}/conversations/418");
+        let address = format!("/vendor-{n}/third-party/v1/conversations/418");
         ["desk.example".to_owned(), address, "secret".to_owned()]
     });
     let stack = stack(&texts, &mounts, vec![credential(0, "secret")], cache);

@@ -59,7 +59,7 @@ fn a_request_allocates_as_often_with_many_dialects_as_with_one() {
         let at = |name: &String| mount(name, "tenant-0", "*", &format!("/{name}"));
         let mounts: Vec<_> = names.iter().map(at).collect();
         let asked = some(dialects).map(|n| {
-            let address = format!("/vendor-{n}/conversations/418");
+            let address = format!("/vendor-{n}/third-party/v1/conversations/418");
             ["desk.example".to_owned(), address, "secret".to_owned()]
         });
         (stack(&texts, &mounts, vec![credential(0, "secret")], cache), asked.collect())
