@@ -88,7 +88,8 @@ def calls():
 
 
 def load(target, seconds):
-    """Microseconds of CPU a request, requests a second as seen, and upstream calls a request."""
+    """Microseconds of CPU a request, requests a second as seen, upstream calls a request, and what was
+    resident then."""
     argv = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", target.script()]
     argv.append(f"http://127.0.0.1:{target.process.port}")
     before, asked = target.process.cpu(), calls()
@@ -105,6 +106,7 @@ def load(target, seconds):
     return {
         "cpu": (after - before) / done / 1e3,
         "seen": seen,
+        "resident": target.process.memory()[0],
         "calls": {kind: (now[kind] - asked[kind]) / done for kind in now},
     }
 

@@ -118,9 +118,9 @@ def details(run):
         lines += ["", f"## Memory of an idle connection, {run.connections} of them", ""]
         lines += table(["", "bytes"], [[name, f"{value:.0f}"] for name, value in run.idle.items()])
     if run.resident:
-        lines += ["", "## Resident memory, idle and after the load", ""]
+        lines += ["", "## Resident memory, before the load and at most after a part of it", ""]
         rows = [[name, f"{a / 2**20:.1f}", f"{b / 2**20:.1f}"] for name, (a, b) in run.resident.items()]
-        lines += table(["", "MB idle", "MB after"], rows)
+        lines += table(["", "MB before", "MB at most"], rows)
     if run.inprocess:
         lines += ["", "## In one process (`cargo bench`)", ""] + inprocess.page(run.inprocess)
     return lines

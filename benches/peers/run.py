@@ -99,6 +99,8 @@ class Run:
             for key, targets in plan.items():
                 for target in targets:
                     result = measure.load(target, self.options.seconds if turn else 1)
+                    if name := scenarios.MEMORY.get(target.process.name):
+                        self.resident[name][1] = max(self.resident[name][1], result["resident"])
                     if turn:
                         self.results.setdefault(key, {}).setdefault(target.name, []).append(result)
             print(f"round {turn} of {self.options.rounds}", file=sys.stderr, flush=True)
@@ -131,11 +133,10 @@ class Run:
             gateways = scenarios.Gateways(self.options.deskbridge, names)
             plan = self.plan(gateways)
             self.check(plan)
-            before = {title: gateways[name].memory()[0] for name, title in scenarios.IDLE.items() if name in gateways}
+            for process in gateways.running.values():
+                if plan and (name := scenarios.MEMORY.get(process.name)):
+                    self.resident[name] = [process.memory()[0]] * 2
             self.measure(plan)
-            for name, title in scenarios.IDLE.items():
-                if name in gateways and plan:
-                    self.resident[title] = (before[title], gateways[name].memory()[0])
             if "latency" in self.only:
                 self.measure_latency(gateways)
             gateways.stop()

@@ -132,6 +132,11 @@ def at_a_rate(gateways):
 
 # Whose memory is measured, and as what.
 IDLE = {"floor": "hyper floor", "nginx": "nginx", "lua": "nginx + Lua", "node": "node", "on": "deskbridge"}
+# The same by the names of the processes.
+MEMORY = {
+    "floor": "hyper floor", "nginx-plain": "nginx", "nginx-lua": "nginx + Lua", "nginx-njs": "nginx + njs", "node": "node",
+    "haproxy": "HAProxy", "deskbridge-on": "deskbridge", "deskbridge-off": "deskbridge without a cache",
+}
 
 
 def kept(gateways, name):
