@@ -127,9 +127,11 @@ def latency(target, rate, seconds):
     now = calls()
     rows = [line.split("\t") for line in log.read_text().splitlines()]
     times = sorted(int(row[2]) for row in rows if row[1] == "200")
-    if len(times) < rate * seconds * 0.9 or len(times) < len(rows):
-        raise Failed(f"{target.name}: {len(times)} of {len(rows)} requests were answered, {rate * seconds} were to be sent")
+    if not times or len(times) < len(rows):
+        raise Failed(f"{target.name}: {len(times)} of {len(rows)} requests were answered")
     return {
+        # Less than 1 where it could not keep up.
+        "rate": len(times) / (rate * seconds),
         "p50": times[len(times) // 2],
         "p99": times[len(times) * 99 // 100],
         "p999": times[len(times) * 999 // 1000],

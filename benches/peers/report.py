@@ -112,8 +112,8 @@ def details(run):
         made = []
         for name, rows in run.latencies.items():
             made.append([name] + [f"{statistics.median(r[q] for r in rows):.0f}" for q in ("p50", "p99", "p999")])
-            made[-1].append(f"{rows[-1]['calls']:.2f}")
-        lines += table(["", "p50 µs", "p99 µs", "p99.9 µs", "upstream calls"], made)
+            made[-1] += [f"{min(r['rate'] for r in rows):.0%}", f"{rows[-1]['calls']:.2f}"]
+        lines += table(["", "p50 µs", "p99 µs", "p99.9 µs", "of the rate, at least", "upstream calls"], made)
     if run.idle:
         lines += ["", f"## Memory of an idle connection, {run.connections} of them", ""]
         lines += table(["", "bytes"], [[name, f"{value:.0f}"] for name, value in run.idle.items()])
