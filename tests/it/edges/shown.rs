@@ -7,7 +7,11 @@ use serde_json::Value;
 
 /// What was answered below, and what above.
 pub(super) struct Example {
+    pub(super) route: String,
     pub(super) status: u64,
+    /// What the client sends, where that is JSON, and what is asked for because of it.
+    pub(super) sent: Value,
+    pub(super) called: Vec<Value>,
     pub(super) answers: Vec<Value>,
     pub(super) reply: Value,
 }
@@ -30,10 +34,13 @@ fn read(files: &Files, path: &str) -> Example {
     let id = sources.add(path, files.read(path).unwrap().into_owned());
     let said = yaml::parse(&sources, id, yaml::FILE_NODES).unwrap().to_json();
     let body = |said: &Value| body(files, path, said);
-    let calls = said["calls"].as_array().into_iter().flatten();
+    let calls = || said["calls"].as_array().into_iter().flatten();
     Example {
+        route: said["route"].as_str().unwrap().to_owned(),
         status: said["reply"]["status"].as_u64().unwrap(),
-        answers: calls.map(|call| body(&call["answer"]["body"])).collect(),
+        sent: body(&said["request"]["json"]),
+        called: calls().map(|call| body(&call["body"])).collect(),
+        answers: calls().map(|call| body(&call["answer"]["body"])).collect(),
         reply: body(&said["reply"]["body"]),
     }
 }

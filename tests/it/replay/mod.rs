@@ -76,7 +76,8 @@ async fn replay(
 }
 
 /// Every dialect with examples of its own, and where it is mounted.
-const DIALECTS: [(&str, &str); 5] = [
+const DIALECTS: [(&str, &str); 6] = [
+    ("canonical", ""),
     ("public-inbox", ""),
     ("account", ""),
     ("third-party", ""),
