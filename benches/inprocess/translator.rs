@@ -94,7 +94,7 @@ fn reads(catalog: &Catalog, dialect: &str, routes: &[&str]) {
             if length != last {
                 let mut documents = vec![Some(INPUTS), None, None];
                 documents.extend(sources.iter().map(|s| s.as_deref().map(str::as_bytes)));
-                row(&mut table, name, program, &documents);
+                row(&mut table, &format!("{dialect}, {name}"), program, &documents);
             }
             last = length;
         }
@@ -113,7 +113,8 @@ fn writes(catalog: &Catalog) {
             let bodies = route.calls.iter().filter_map(|call| call.body.as_ref());
             let decode = route.body.as_ref().map(|body| &body.program);
             let documents = [Some(INPUTS), Some(sent.as_bytes())];
-            row(&mut table, dialect, decode.or_else(|| bodies.last()).unwrap(), &documents);
+            let program = decode.or_else(|| bodies.last()).unwrap();
+            row(&mut table, &format!("{dialect}, {name}"), program, &documents);
         }
     }
     table.print("Translator: a message that a client sends");
