@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, IF_MATCH, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, IF_MATCH, USER_AGENT};
 use http::uri::{self, Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Uri};
 use http_body_util::Full;
@@ -23,7 +23,7 @@ const ENCODED: &AsciiSet =
 /// Room for an address and the headers that are written for one request.
 const TEXT_BYTES: usize = 384;
 /// Room for the headers that most requests have.
-const HEADERS: usize = 10;
+const HEADERS: usize = 11;
 
 const ACTOR: HeaderName = HeaderName::from_static("deskbridge-actor");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -41,6 +41,8 @@ const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 pub(super) struct Base {
     scheme: Scheme,
     authority: Authority,
+    /// What the `Host` header says.
+    host: HeaderValue,
     /// `/v1`, without a slash at the end.
     prefix: String,
 }
@@ -49,6 +51,16 @@ impl Base {
     /// Whether the way there is TLS.
     pub(super) fn is_tls(&self) -> bool {
         self.scheme == Scheme::HTTPS
+    }
+
+    /// The address without a path, to connect to.
+    pub(super) fn origin(&self) -> Uri {
+        let mut parts = uri::Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(PathAndQuery::from_static("/"));
+        // Its parts were an address before.
+        Uri::from_parts(parts).unwrap_or_default()
     }
 
     pub(super) fn parse(url: &str) -> Result<Self, Unusable> {
@@ -64,7 +76,13 @@ impl Base {
         let prefix = uri.path().trim_end_matches('/').to_owned();
         match uri.into_parts().authority {
             Some(authority) if !authority.host().is_empty() => {
-                Ok(Self { scheme, authority, prefix })
+                let usual = if scheme == Scheme::HTTPS { 443 } else { 80 };
+                let host = match authority.port_u16().filter(|port| *port != usual) {
+                    Some(port) => format!("{}:{port}", authority.host()),
+                    None => authority.host().to_owned(),
+                };
+                let host = HeaderValue::try_from(host).map_err(|_| Unusable::Url)?;
+                Ok(Self { scheme, authority, host, prefix })
             }
             _ => Err(Unusable::Url),
         }
@@ -162,6 +180,7 @@ impl Address {
         *request.uri_mut() = self.uri(base, &asked.params, &mut text)?;
         let headers = request.headers_mut();
         headers.reserve(HEADERS);
+        headers.insert(HOST, base.host.clone());
         headers.insert(ACCEPT, if self.binary { ANYTHING } else { ACCEPTED });
         headers.insert(USER_AGENT, AGENT);
         headers.insert(AUTHORIZATION, authorization.clone());
@@ -225,12 +244,8 @@ impl Address {
         let none = |e: http::Error| {
             Error::from(ProblemCode::Internal).within("an address that is none").because(e)
         };
-        let mut parts = uri::Parts::default();
-        parts.scheme = Some(base.scheme.clone());
-        parts.authority = Some(base.authority.clone());
         let path = PathAndQuery::from_maybe_shared(text.split().freeze());
-        parts.path_and_query = Some(path.map_err(|e| none(e.into()))?);
-        Uri::from_parts(parts).map_err(|e| none(e.into()))
+        Ok(Uri::from(path.map_err(|e| none(e.into()))?))
     }
 }
 

@@ -6,26 +6,20 @@ use std::error::Error as StdError;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::StatusCode;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::{Body as _, Incoming};
-use hyper_util::client::legacy::Client as Pool;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http::Uri;
+use hyper::body::Incoming;
 
 use crate::upstream::Params;
-use crate::upstream::connect::Connector;
+use crate::upstream::connect::{Connector, Unreached};
 use crate::upstream::file;
+use crate::upstream::pool::Pool;
 use crate::upstream::resilience::attempt::Limit;
 use crate::upstream::sent::Sent;
-
-/// Most bytes of an answer's head.
-const MOST_HEAD: usize = 64 << 10;
-/// Most headers of an answer.
-const MOST_HEADERS: usize = 100;
 
 /// Connections to one backend.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
-    pool: Pool<Connector, Sent>,
+    pool: Pool,
     max_answer_bytes: usize,
 }
 
@@ -51,7 +45,7 @@ pub(super) struct Answer {
 pub(super) enum Failure {
     /// No connection: the backend has seen nothing of the request.
     #[error("cannot connect")]
-    Connect(#[source] hyper_util::client::legacy::Error),
+    Connect(#[source] Unreached),
     /// The connection broke; the backend may have carried out the request.
     #[error("the connection broke")]
     Broken(#[source] Box<dyn StdError + Send + Sync>),
@@ -67,17 +61,9 @@ pub(super) enum Failure {
 }
 
 impl Client {
-    pub(super) fn new(params: &Params) -> Self {
+    pub(super) fn new(params: &Params, origin: Uri) -> Self {
         let connector = Connector::new(params.tls.as_ref(), params.connect_timeout);
-        // Without `pool_timer` an idle connection is kept for ever. hyper takes another connection by
-        // itself where the pooled one was closed before anything was written to it, and only then.
-        let pool = Pool::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(params.pool_idle)
-            .timer(TokioTimer::new())
-            .http1_max_buf_size(MOST_HEAD)
-            .http1_max_headers(MOST_HEADERS)
-            .build(connector);
+        let pool = Pool::new(connector, origin, params.pool_idle);
         Self { pool, max_answer_bytes: params.max_answer_bytes }
     }
 
@@ -87,25 +73,14 @@ impl Client {
         request: http::Request<Sent>,
         binary: bool,
     ) -> Result<Received, Failure> {
-        let answer = self.pool.request(request).await.map_err(|error| {
-            if error.is_connect() { Failure::Connect(error) } else { Failure::Broken(error.into()) }
-        })?;
+        let (mut wire, answer) = self.pool.send(request).await?;
         let (head, body) = answer.into_parts();
         if binary && file::is_one(head.status) {
+            self.pool.lend(wire);
             return Ok(Received::File(head.status, head.headers, body));
         }
-        let most = self.max_answer_bytes;
-        if body.size_hint().lower() > most as u64 {
-            return Err(Failure::TooLarge(most));
-        }
-        let body = Limited::new(body, most).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                Failure::TooLarge(most)
-            } else {
-                Failure::Cut(error)
-            }
-        })?;
-        let body = body.to_bytes();
+        let body = wire.read(body, self.max_answer_bytes).await?;
+        self.pool.keep(wire).await;
         Ok(Received::Whole(Answer { status: head.status, headers: head.headers, body }))
     }
 }

@@ -14,6 +14,7 @@ mod client;
 mod connect;
 mod file;
 mod hop;
+mod pool;
 mod refusal;
 pub mod resilience;
 mod sent;
@@ -154,10 +155,10 @@ impl Remote {
         authorization.set_sensitive(true);
         let inner = Inner {
             name: Arc::clone(&params.name),
+            client: Client::new(params, base.origin()),
             base,
             authorization,
             operations: contract.operations().iter().map(Address::new).collect(),
-            client: Client::new(params),
             timeout: params.timeout,
             retry: Retry::new(&params.resilience, Arc::clone(&params.signals)),
             breaker: Breaker::new(
