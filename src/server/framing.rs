@@ -9,6 +9,8 @@
 //! Everything else a head may have wrong is hyper's to refuse. Bodies are followed to find the next
 //! head, not looked at. HTTP/2 has frames and none of this.
 
+use memchr::memchr;
+
 /// How HTTP/2 begins: no request of HTTP/1.1 may.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// As much of a line as is looked at. `Content-Length` and `Transfer-Encoding` fit; one that is
@@ -42,6 +44,13 @@ enum At {
     Over,
 }
 
+/// What a connection speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http1,
+    Http2,
+}
+
 /// The framing of one connection.
 #[derive(Debug)]
 pub(super) struct Framing {
@@ -53,6 +62,8 @@ pub(super) struct Framing {
     request_line: bool,
     size: u64,
     body: Length,
+    heads: u64,
+    http2: bool,
 }
 
 /// What a head says of its body.
@@ -73,7 +84,34 @@ impl Framing {
             request_line: false,
             size: 0,
             body: Length::Unsaid,
+            heads: 0,
+            http2: false,
         }
+    }
+
+    /// What the first bytes say; `None` while they could be either.
+    pub(super) fn protocol(&self) -> Option<Protocol> {
+        match self.at {
+            At::Preface(_) => None,
+            _ if self.http2 => Some(Protocol::Http2),
+            _ => Some(Protocol::Http1),
+        }
+    }
+
+    /// Whole heads so far.
+    pub(super) fn heads(&self) -> u64 {
+        self.heads
+    }
+
+    /// Whether a head has begun that is not over.
+    pub(super) fn is_in_head(&self) -> bool {
+        let begun = self.request_line || self.length > 0;
+        matches!(self.at, At::Preface(1..)) || (self.at == At::Head && begun)
+    }
+
+    /// Whether all that came was whole requests.
+    pub(super) fn is_between_requests(&self) -> bool {
+        self.at == At::Head && !self.is_in_head()
     }
 
     /// Reads what the peer sent. `false`: it can be read in two ways, and was spoilt.
@@ -123,6 +161,7 @@ impl Framing {
         let same = due.iter().zip(bytes).take_while(|(a, b)| a == b).count();
         let seen = seen + same;
         if seen == PREFACE.len() {
+            self.http2 = true;
             self.at = At::Over;
         } else if same == bytes.len() {
             self.at = At::Preface(seen);
@@ -141,8 +180,16 @@ impl Framing {
 
     /// Takes up to the end of a line.
     fn line(&mut self, bytes: &[u8]) -> Option<usize> {
-        let end = bytes.iter().position(|b| *b == b'\n');
+        let end = memchr(b'\n', bytes);
         let piece = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
+        if let Some(end) = end
+            && self.length == 0
+        {
+            // All of it is here, as nearly always.
+            let line = piece.strip_suffix(b"\r")?;
+            self.ended(line, line.len())?;
+            return Some(end + 1);
+        }
         let room = self.line.get_mut(self.length.min(LINE)..).unwrap_or_default();
         room.iter_mut().zip(piece).for_each(|(to, from)| *to = *from);
         self.length += piece.len();
@@ -154,12 +201,14 @@ impl Framing {
         if !ends_well {
             return None;
         }
-        self.ended(length - 1)?;
+        let line = self.line;
+        self.ended(line.get(..(length - 1).min(LINE)).unwrap_or_default(), length - 1)?;
         Some(end + 1)
     }
 
-    /// A line is over that has so many bytes without its end.
-    fn ended(&mut self, length: usize) -> Option<()> {
+    /// A line is over that has so many bytes without its end; of a longer one only the start is
+    /// looked at.
+    fn ended(&mut self, line: &[u8], length: usize) -> Option<()> {
         if self.at == At::Trailer {
             if length == 0 {
                 self.at = self.next();
@@ -169,6 +218,7 @@ impl Framing {
         if length == 0 {
             // Empty lines before a request are skipped.
             if self.request_line {
+                self.heads += 1;
                 self.at = match self.body {
                     Length::Chunked => At::Size(false, 0),
                     Length::Bytes(n) if n > 0 => At::Body(n),
@@ -181,7 +231,7 @@ impl Framing {
             return Some(());
         }
         let whole = length <= LINE;
-        let line = self.line.get(..length.min(LINE)).unwrap_or_default();
+        let line = line.get(..length.min(LINE)).unwrap_or_default();
         // A name as long as that is none of ours, and a line without one is hyper's to refuse.
         let Some(colon) = line.iter().position(|b| *b == b':') else { return Some(()) };
         let (name, value) = line.split_at(colon);

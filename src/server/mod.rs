@@ -9,6 +9,7 @@
 //!
 //! Left out: TLS (a proxy in front ends it) and upgrades.
 
+mod activity;
 mod connection;
 mod framing;
 mod network;

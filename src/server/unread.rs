@@ -6,6 +6,7 @@
 //! away, if it is little and comes soon; past that the connection closes as before.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
 
+use super::activity::{Activity, Unfinished};
+
 /// Most bytes that are taken for nothing: less than a new connection with TLS in front costs.
 const MOST: usize = 64 * 1024;
 /// How long they may take.
@@ -22,11 +25,11 @@ const WAIT: Duration = Duration::from_secs(5);
 
 /// The body of a request as a service gets it.
 #[derive(Debug)]
-pub struct RequestBody(Option<Incoming>);
+pub struct RequestBody(Option<(Incoming, Unfinished)>);
 
 impl RequestBody {
-    pub(super) fn new(body: Incoming) -> Self {
-        Self(Some(body))
+    pub(super) fn new(body: Incoming, activity: &Arc<Activity>) -> Self {
+        Self((!body.is_end_stream()).then(|| (body, activity.body())))
     }
 }
 
@@ -38,7 +41,7 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some(body) = self.0.as_mut() else { return Poll::Ready(None) };
+        let Some((body, _)) = self.0.as_mut() else { return Poll::Ready(None) };
         let frame = std::task::ready!(Pin::new(body).poll_frame(cx));
         if !matches!(frame, Some(Ok(_))) {
             self.0 = None;
@@ -47,17 +50,17 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(Body::is_end_stream)
+        self.0.as_ref().is_none_or(|(body, _)| body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), |(body, _)| body.size_hint())
     }
 }
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        let Some(body) = self.0.take() else { return };
+        let Some((body, unfinished)) = self.0.take() else { return };
         if body.is_end_stream() || body.size_hint().lower() > MOST as u64 {
             return;
         }
@@ -66,6 +69,7 @@ impl Drop for RequestBody {
                 let mut rest = Limited::new(body, MOST);
                 let taken = async { while let Some(Ok(_)) = rest.frame().await {} };
                 let _ = tokio::time::timeout(WAIT, taken).await;
+                drop(unfinished);
             });
         }
     }

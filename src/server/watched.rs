@@ -12,9 +12,9 @@
 //! something of the answer now and then.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::Params;
-use super::framing::Framing;
+use super::activity::Activity;
+use super::framing::{Framing, Protocol};
 use super::peers::{Peers, Refusal};
 
 /// A write of so many bytes is part of an answer. What keeps an HTTP/2 connection alive is shorter,
@@ -32,56 +33,12 @@ const OF_AN_ANSWER: usize = 256;
 /// How HTTP/2 begins; no HTTP/1 method does.
 const PREFACE: &[u8] = b"PRI";
 
-/// Requests of one connection, as its stream needs to know them.
-#[derive(Debug)]
-pub(super) struct Activity {
-    since: Instant,
-    in_flight: AtomicUsize,
-    begun: AtomicU64,
-    /// When the last request was answered, or something of an answer was taken; in milliseconds
-    /// after `since`.
-    ended: AtomicU64,
-}
+/// So long a connection of HTTP/1.1 is idle before it rests. Long enough that a busy one does not,
+/// short beside the time that most idle ones stay so.
+const REST: Duration = Duration::from_millis(500);
 
-impl Default for Activity {
-    fn default() -> Self {
-        Self {
-            since: Instant::now(),
-            in_flight: AtomicUsize::new(0),
-            begun: AtomicU64::new(0),
-            ended: AtomicU64::new(0),
-        }
-    }
-}
-
-impl Activity {
-    fn last_ended(&self) -> Instant {
-        self.since + Duration::from_millis(self.ended.load(Ordering::Relaxed))
-    }
-
-    fn note(&self) {
-        let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.ended.store(now, Ordering::Relaxed);
-    }
-
-    /// A request begins; it ends when what is returned is dropped.
-    pub(super) fn begin(self: &Arc<Self>) -> InFlight {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        self.begun.fetch_add(1, Ordering::Relaxed);
-        InFlight(Arc::clone(self))
-    }
-}
-
-/// A request in flight.
-#[derive(Debug)]
-pub(super) struct InFlight(Arc<Activity>);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.note();
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+/// As much is read of a request before there is somebody to read it.
+const AHEAD: usize = 2048;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -103,6 +60,10 @@ pub(super) struct Watched<T> {
     phase: Phase,
     /// `begun` when it was last looked at: a request may begin and end between two reads.
     seen: u64,
+    /// What was read and not yet taken.
+    ahead: Vec<u8>,
+    /// Nothing waits to be written.
+    flushed: bool,
     /// Bytes of [`PREFACE`] seen; `None` once it cannot be one.
     preface: Option<usize>,
     http2: bool,
@@ -126,6 +87,8 @@ impl<T> Watched<T> {
             idle_timeout: params.idle_timeout,
             phase: Phase::Head,
             seen: 0,
+            ahead: Vec::new(),
+            flushed: true,
             preface: Some(0),
             http2: false,
             framing: Framing::new(),
@@ -140,13 +103,19 @@ impl<T> Watched<T> {
         self.read_limit.as_mut().reset(since + limit);
     }
 
-    /// Follows what the service did since the last read.
+    /// Is idle since the last request ended.
+    fn idle(&mut self) {
+        let limit = if self.http2 { self.idle_timeout } else { self.idle_timeout.min(REST) };
+        self.enter(Phase::Idle, self.activity.last_ended(), limit);
+    }
+
+    /// Follows what the service did since it was looked at last.
     fn follow(&mut self) {
-        let begun = self.activity.begun.load(Ordering::Relaxed);
-        if self.activity.in_flight.load(Ordering::Relaxed) > 0 {
+        let begun = self.activity.begun();
+        if self.activity.is_in_flight() {
             self.phase = Phase::Busy;
         } else if self.phase == Phase::Busy || begun != self.seen {
-            self.enter(Phase::Idle, self.activity.last_ended(), self.idle_timeout);
+            self.idle();
         }
         self.seen = begun;
     }
@@ -167,8 +136,24 @@ impl<T> Watched<T> {
             }
         }
         if self.phase == Phase::Idle && !self.http2 {
-            self.enter(Phase::Head, Instant::now(), self.header_timeout);
+            if self.framing.is_in_head() {
+                self.enter(Phase::Head, Instant::now(), self.header_timeout);
+            } else {
+                // A whole head, as nearly always: the service has it next, and no clock is set.
+                self.phase = Phase::Busy;
+            }
         }
+    }
+
+    /// Whether nothing of any request is left with whoever reads and writes here: all that came was
+    /// whole requests, the service has had and answered each, and all of the answers is sent.
+    fn may_rest(&self) -> bool {
+        !self.http2
+            && self.phase == Phase::Idle
+            && self.framing.is_between_requests()
+            && self.framing.heads() == self.activity.begun()
+            && self.activity.is_over()
+            && self.flushed
     }
 
     /// Lets a write be waited for only so long.
@@ -177,6 +162,7 @@ impl<T> Watched<T> {
         cx: &mut Context<'_>,
         poll: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
+        self.flushed = false;
         if let Poll::Ready(result) = poll {
             self.write_limit = None;
             if result.as_ref().is_ok_and(|n| !self.http2 || *n >= OF_AN_ANSWER) {
@@ -196,6 +182,84 @@ fn timed_out(why: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, why)
 }
 
+impl<T: AsyncRead + Unpin> Watched<T> {
+    /// Waits for the first bytes of a request, and keeps them for who reads next. Takes no memory
+    /// for a peer that sends none. `None`: it left.
+    pub(super) fn poll_begin(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Option<Protocol>>> {
+        loop {
+            let mut space = [MaybeUninit::uninit(); AHEAD];
+            let mut buffer = ReadBuf::uninit(&mut space);
+            ready!(self.poll_fresh(cx, &mut buffer))?;
+            if buffer.filled().is_empty() {
+                return Poll::Ready(Ok(None));
+            }
+            self.ahead.extend_from_slice(buffer.filled());
+            if let Some(protocol) = self.framing.protocol() {
+                return Poll::Ready(Ok(Some(protocol)));
+            }
+        }
+    }
+
+    /// Gives what was read ahead.
+    fn give(&mut self, buffer: &mut ReadBuf<'_>) {
+        let given = self.ahead.len().min(buffer.remaining());
+        buffer.put_slice(self.ahead.get(..given).unwrap_or_default());
+        self.ahead.drain(..given);
+        if self.ahead.is_empty() {
+            self.ahead = Vec::new();
+        }
+    }
+
+    /// Reads from the peer.
+    fn poll_fresh(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.follow();
+        let before = buffer.filled().len();
+        match Pin::new(&mut self.inner).poll_read(cx, buffer) {
+            Poll::Ready(result) => {
+                let bytes = buffer.filled_mut().get_mut(before..).unwrap_or_default();
+                if !self.framing.read(bytes) {
+                    self.peers.refuse(Refusal::Framing);
+                }
+                self.arrived(bytes);
+                Poll::Ready(result)
+            }
+            Poll::Pending => {
+                ready!(self.read_limit.as_mut().poll(cx));
+                if self.phase == Phase::Busy {
+                    // The clock keeps running, and is looked at again later.
+                    self.read_limit.as_mut().reset(Instant::now() + self.idle_timeout);
+                    ready!(self.read_limit.as_mut().poll(cx));
+                }
+                if self.phase == Phase::Idle {
+                    let limit = self.activity.last_ended() + self.idle_timeout;
+                    if limit > Instant::now() {
+                        if self.may_rest() {
+                            self.activity.rest();
+                        }
+                        self.read_limit.as_mut().reset(limit);
+                        ready!(self.read_limit.as_mut().poll(cx));
+                    }
+                }
+                if self.write_limit.is_some() {
+                    // Idle, as far as the request is concerned: its whole answer is in the buffer.
+                    self.peers.refuse(Refusal::Stalled);
+                } else if self.phase == Phase::Head {
+                    let silent = self.preface == Some(0);
+                    self.peers.refuse(if silent { Refusal::Silent } else { Refusal::SlowHead });
+                }
+                Poll::Ready(Err(timed_out("the peer sends nothing")))
+            }
+        }
+    }
+}
+
 impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -203,42 +267,11 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        this.follow();
-        let before = buffer.filled().len();
-        match Pin::new(&mut this.inner).poll_read(cx, buffer) {
-            Poll::Ready(result) => {
-                let bytes = buffer.filled_mut().get_mut(before..).unwrap_or_default();
-                this.arrived(bytes);
-                if !this.framing.read(bytes) {
-                    this.peers.refuse(Refusal::Framing);
-                }
-                Poll::Ready(result)
-            }
-            Poll::Pending => {
-                ready!(this.read_limit.as_mut().poll(cx));
-                if this.phase == Phase::Busy {
-                    // Nobody wakes a connection when its request ends, so the clock keeps running
-                    // and is looked at again later.
-                    this.read_limit.as_mut().reset(Instant::now() + this.idle_timeout);
-                    ready!(this.read_limit.as_mut().poll(cx));
-                }
-                if this.phase == Phase::Idle {
-                    let limit = this.activity.last_ended() + this.idle_timeout;
-                    if limit > Instant::now() {
-                        this.read_limit.as_mut().reset(limit);
-                        ready!(this.read_limit.as_mut().poll(cx));
-                    }
-                }
-                if this.write_limit.is_some() {
-                    // Idle, as far as the request is concerned: its whole answer is in the buffer.
-                    this.peers.refuse(Refusal::Stalled);
-                } else if this.phase == Phase::Head {
-                    let silent = this.preface == Some(0);
-                    this.peers.refuse(if silent { Refusal::Silent } else { Refusal::SlowHead });
-                }
-                Poll::Ready(Err(timed_out("the peer sends nothing")))
-            }
+        if this.ahead.is_empty() {
+            return this.poll_fresh(cx, buffer);
         }
+        this.give(buffer);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -268,7 +301,17 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
+        let this = self.get_mut();
+        ready!(Pin::new(&mut this.inner).poll_flush(cx))?;
+        // hyper flushes what is under it once it has nothing left to write itself.
+        let wrote = !std::mem::replace(&mut this.flushed, true);
+        // An idle time begins here: nobody reads again before the peer sends something, or the clock
+        // strikes that was set for what was there before.
+        if wrote && this.phase == Phase::Idle && !this.http2 {
+            this.idle();
+        }
+        this.follow();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

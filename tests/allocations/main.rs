@@ -14,6 +14,7 @@
 )]
 
 mod growth; // the whole path in process, few and many
+mod idle; // connections without a request
 mod inside;
 mod programs; // the translator alone
 mod served; // the whole path, over real sockets

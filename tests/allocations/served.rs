@@ -35,7 +35,7 @@ use crate::{alone, count};
 const REQUESTS: usize = 64;
 
 /// A read, and what it may allocate beyond hyper.
-struct Read {
+pub(crate) struct Read {
     name: &'static str,
     target: &'static str,
     credential: &'static str,
@@ -43,7 +43,7 @@ struct Read {
     translated: usize,
 }
 
-const READS: &[Read] = &[
+pub(crate) const READS: &[Read] = &[
     Read {
         name: "account",
         target: "/api/v1/accounts/1/conversations/418",
@@ -77,7 +77,7 @@ const READS: &[Read] = &[
 
 impl Read {
     /// With further headers, each line with its end.
-    fn request(&self, more: &str) -> Vec<u8> {
+    pub(crate) fn request(&self, more: &str) -> Vec<u8> {
         let Self { target, credential, .. } = self;
         format!(
             "GET {target} HTTP/1.1\r\nhost: desk.example\r\naccept: */*\r\n{credential}{more}\r\n"
@@ -87,9 +87,9 @@ impl Read {
 }
 
 /// What the backend was asked.
-type Asked = Arc<Mutex<Vec<(Uri, HeaderMap)>>>;
+pub(crate) type Asked = Arc<Mutex<Vec<(Uri, HeaderMap)>>>;
 
-async fn backend(asked: &Asked) -> SocketAddr {
+pub(crate) async fn backend(asked: &Asked) -> SocketAddr {
     let json = |text: String| Bytes::from(text);
     let conversation = json(conversation(16));
     let inbox = json(r#"{"id":"inb_2Rt","account_id":"1"}"#.to_owned());
@@ -124,7 +124,7 @@ fn answer(body: Bytes, headers: &[(HeaderName, HeaderValue)]) -> Response<Full<B
     answer
 }
 
-async fn gateway(backend: SocketAddr, cache: bool) -> SocketAddr {
+pub(crate) async fn gateway(backend: SocketAddr, cache: bool) -> SocketAddr {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("deskbridge.yaml");
     let yaml = format!(
