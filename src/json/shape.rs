@@ -85,102 +85,121 @@ impl Shape {
 }
 
 /// Finds a member by its name without looking at the others: a table addressed by the name's
-/// [`Print`], with a factor chosen so that few names meet.
+/// [`Print`], so large and with such a factor that hardly two names meet.
 #[derive(Debug)]
 pub(super) struct Names {
     factor: u64,
     shift: u32,
-    /// Index of a member plus one; 0 is free.
+    /// How many names at most stand between a name and its place.
+    met: usize,
+    /// Indexes into the prints; 0 is free.
     table: Box<[u16]>,
-    /// Of every member.
+    /// Of no name, and then of every member.
     prints: Box<[Print]>,
 }
 
-/// A name's length and its first and last eight bytes: a name up to sixteen bytes long is all in it.
+/// A name's length, its first eight bytes, and its second eight or, of a longer name, its last: a
+/// name up to sixteen bytes long is all in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Print {
     length: usize,
     head: u64,
-    /// 0 for a name that is shorter than eight bytes.
     tail: u64,
 }
 
 /// Names up to this length are told apart by their prints.
 const WHOLE: usize = 16;
 
+/// By length: what of sixteen bytes belongs to a name.
+const OWN: [u128; WHOLE + 1] = {
+    let mut own = [0; WHOLE + 1];
+    let mut length = 1;
+    while length <= WHOLE {
+        own[length] = u128::MAX >> (128 - length * 8);
+        length += 1;
+    }
+    own
+};
+
 impl Print {
+    /// Of no name.
+    const NONE: Self = Self { length: usize::MAX, head: 0, tail: 0 };
+
     /// Of the name that stands at `from..end`.
-    #[inline]
+    #[inline(always)]
     fn of(bytes: &[u8], from: usize, end: usize) -> Self {
-        let eight = |at: usize| {
-            let word = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>());
-            word.map(|word| u64::from_le_bytes(*word))
-        };
         let length = end - from;
-        match (eight(from), eight(end.wrapping_sub(8))) {
-            (Some(head), Some(tail)) if length >= 8 => Self { length, head, tail },
-            // What comes after the name is cut off.
-            (Some(head), _) if length < 8 => {
-                Self { length, head: head & !(u64::MAX << (length * 8)), tail: 0 }
+        let sixteen = bytes.get(from..).and_then(|rest| rest.first_chunk::<16>());
+        match (sixteen, OWN.get(length)) {
+            (Some(sixteen), Some(own)) => {
+                let name = u128::from_le_bytes(*sixteen) & own;
+                Self { length, head: name as u64, tail: (name >> 64) as u64 }
             }
-            _ => {
-                let name = bytes.get(from..end).unwrap_or_default();
-                let head = name.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte));
-                Self { length, head, tail: 0 }
-            }
+            _ => Self::of_any(bytes.get(from..end).unwrap_or_default()),
         }
+    }
+
+    /// Of a long name, or of one that stands near the end of its document.
+    #[cold]
+    fn of_any(name: &[u8]) -> Self {
+        let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |all, b| all << 8 | u64::from(*b));
+        let (head, tail) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+            (Some(head), Some(tail)) if name.len() > WHOLE => (&head[..], &tail[..]),
+            _ => name.split_at(name.len().min(8)),
+        };
+        Self { length: name.len(), head: word(head), tail: word(tail) }
     }
 }
 
 impl Names {
     fn of(members: &[Member]) -> Self {
-        let bits = (members.len() * 4).max(2).next_power_of_two().trailing_zeros();
         let print = |m: &Member| Print::of(m.name.as_bytes(), 0, m.name.len());
-        let mut names = Self {
-            factor: 0,
-            shift: 64 - bits,
-            table: vec![0; 1 << bits].into_boxed_slice(),
-            prints: members.iter().map(print).collect(),
-        };
-        let mut best = (usize::MAX, 1);
-        for n in 0..64_u64 {
-            let factor = 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(n * 2 + 1);
-            let met = names.fill(factor);
-            best = best.min((met, factor));
-            if met == 0 {
-                return names;
+        let prints = std::iter::once(Print::NONE).chain(members.iter().map(print)).collect();
+        let mut names = Self { factor: 0, shift: 0, met: 0, table: Box::default(), prints };
+        let mut best = (usize::MAX, 0, 0);
+        let least = (members.len() * 4).max(2).next_power_of_two().trailing_zeros();
+        for bits in least..least + 3 {
+            for n in 0..64 {
+                let met = names.fill(bits, n);
+                best = best.min((met, bits, n));
+                if met == 0 {
+                    return names;
+                }
             }
         }
-        names.fill(best.1);
+        names.fill(best.1, best.2);
         names
     }
 
-    /// Fills the table, each name at the first free place, and says how many were in the way.
-    fn fill(&mut self, factor: u64) -> usize {
-        self.factor = factor;
-        self.table.fill(0);
-        let (mut all, mask) = (0, self.table.len() - 1);
-        for (index, print) in self.prints.iter().enumerate() {
+    /// Fills a table with the `n`-th factor, each name at the first free place, and says how many
+    /// were in the way of the one that had most.
+    fn fill(&mut self, bits: u32, n: u64) -> usize {
+        self.factor = 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(n * 2 + 1);
+        self.shift = 64 - bits;
+        self.table = vec![0; 1 << bits].into_boxed_slice();
+        self.met = 0;
+        let mask = self.table.len() - 1;
+        for (index, print) in self.prints.iter().enumerate().skip(1) {
             let from = self.start(*print);
             for met in 0..self.table.len() {
                 if let Some(free) = self.table.get_mut((from + met) & mask).filter(|e| **e == 0) {
-                    *free = u16::try_from(index + 1).unwrap_or(0);
-                    all += met;
+                    *free = u16::try_from(index).unwrap_or(0);
+                    self.met = self.met.max(met);
                     break;
                 }
             }
         }
-        all
+        self.met
     }
 
-    #[inline]
+    #[inline(always)]
     fn start(&self, print: Print) -> usize {
         let mixed = print.head ^ print.tail.rotate_left(29) ^ print.length as u64;
         (mixed.wrapping_mul(self.factor) >> self.shift) as usize
     }
 
     /// Which member's name stands at `from..end`, among those the table was made of.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(
         &self,
         members: &[Member],
@@ -189,25 +208,19 @@ impl Names {
         end: usize,
     ) -> Option<usize> {
         let print = Print::of(bytes, from, end);
-        let mut at = self.start(print);
-        loop {
-            // Most of the table is free, so this ends.
-            let entry = match self.table.get(at) {
-                Some(0) => return None,
-                Some(entry) => usize::from(*entry) - 1,
-                None => {
-                    at = 0;
-                    continue;
-                }
-            };
+        let (start, mask) = (self.start(print), self.table.len() - 1);
+        for met in 0..=self.met {
+            // What is free has a print that no name has: there is but one question to be answered.
+            let entry = usize::from(*self.table.get((start + met) & mask)?);
             if self.prints.get(entry) == Some(&print) {
-                let member = members.get(entry)?;
-                if print.length <= WHOLE || bytes.get(from..end) == Some(member.name.as_bytes()) {
-                    return Some(entry);
+                let member = entry - 1;
+                let name = || members.get(member).map(|m| m.name.as_bytes());
+                if print.length <= WHOLE || bytes.get(from..end) == name() {
+                    return Some(member);
                 }
             }
-            at += 1;
         }
+        None
     }
 }
 

@@ -14,15 +14,98 @@ fn run(marked: u8x16) -> usize {
     (!marked.to_bitmask()).trailing_zeros() as usize
 }
 
+/// The bits of those of sixteen bytes that do not mean themselves in a string.
+#[inline(always)]
+fn marked(lanes: u8x16) -> u64 {
+    let quote = lanes.simd_eq(u8x16::splat(b'"'));
+    let slash = lanes.simd_eq(u8x16::splat(b'\\'));
+    let control = lanes.min(u8x16::splat(0x1F)).simd_eq(lanes);
+    u64::from((quote | slash | control).to_bitmask())
+}
+
+/// The bytes of a document that do not mean themselves in a string, one after the other.
+///
+/// They are found sixty-four bytes at a time and not from where the last value ended, so the
+/// processor looks for the next one while it still works at this one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Marks<'s> {
+    bytes: &'s [u8],
+    /// Where the sixty-four bytes begin.
+    base: usize,
+    /// A bit for each of them that is still to come.
+    word: u64,
+}
+
+impl<'s> Marks<'s> {
+    pub(super) fn new(bytes: &'s [u8]) -> Self {
+        Self { bytes, base: 0, word: block(bytes, 0) }
+    }
+
+    #[inline(always)]
+    pub(super) fn bytes(&self) -> &'s [u8] {
+        self.bytes
+    }
+
+    /// The next one, which is passed; the end of the document where there is none.
+    #[inline(always)]
+    fn next(&mut self) -> usize {
+        while self.word == 0 {
+            if self.bytes.len() - self.base <= 64 {
+                return self.bytes.len();
+            }
+            self.base += 64;
+            self.word = block(self.bytes, self.base);
+        }
+        let at = self.base + self.word.trailing_zeros() as usize;
+        self.word &= self.word - 1;
+        at
+    }
+
+    /// The one after the quote at `at`: where its string ends, or its first byte that may not.
+    #[inline(always)]
+    pub(super) fn after(&mut self, at: usize) -> usize {
+        let next = self.next();
+        if next != at {
+            self.reach(next, at);
+        }
+        self.next()
+    }
+
+    /// Passes what lies before a quote, the quote too. White space was marked, or what an escape
+    /// sequence stands for; or a value is read a second time.
+    #[cold]
+    fn reach(&mut self, mut next: usize, at: usize) {
+        while next < at {
+            next = self.next();
+        }
+        if next > at {
+            self.base = at & !63;
+            self.word = block(self.bytes, self.base) & (u64::MAX << (at & 63));
+            self.next();
+        }
+    }
+}
+
+/// The marks of the sixty-four bytes from `at` on; beyond the end there are none.
+#[inline(never)]
+fn block(bytes: &[u8], at: usize) -> u64 {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let mut last = [b' '; 64];
+    let block = rest.first_chunk::<64>().unwrap_or_else(|| {
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        &last
+    });
+    let (lanes, _) = block.as_chunks::<16>();
+    let marked = lanes.iter().map(|lanes| marked(u8x16::new(*lanes)));
+    marked.rev().fold(0, |word, marks| word << 16 | marks)
+}
+
 /// The first byte from `at` on that does not mean itself in a string: a quote, a backslash or a
 /// control character. The end of the document where there is none.
 #[inline(always)]
 pub(super) fn plain(bytes: &[u8], mut at: usize) -> usize {
     while let Some(lanes) = lanes(bytes, at) {
-        let quote = lanes.simd_eq(u8x16::splat(b'"'));
-        let slash = lanes.simd_eq(u8x16::splat(b'\\'));
-        let control = lanes.min(u8x16::splat(0x1F)).simd_eq(lanes);
-        let marks = (quote | slash | control).to_bitmask();
+        let marks = marked(lanes);
         if marks != 0 {
             return at + marks.trailing_zeros() as usize;
         }

@@ -8,6 +8,7 @@
 //! Spans go into an [`Arena`] that is used again and again, so a scan allocates nothing once the
 //! arena has grown.
 
+mod fill;
 #[cfg(test)]
 mod judged;
 mod lanes;
@@ -18,8 +19,9 @@ mod tests;
 use std::fmt;
 use std::ops::Range;
 
-use super::shape::{Elements, Member, Names, Node, NodeId, Shape};
-use super::text;
+use lanes::Marks;
+
+use super::shape::{Names, Node, NodeId, Shape};
 
 /// Longest document.
 pub const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -262,7 +264,9 @@ pub fn scan<'a>(
     let block = arena.open(width, 0);
     let depth = u32::from(limits.depth.min(MOST_DEPTH));
     let most = limits.slots as usize;
-    let mut scanner = Scanner { bytes, at: 0, depth, nodes, names, arena, most, repeated: None };
+    let marks = Marks::new(bytes);
+    let mut scanner =
+        Scanner { bytes, at: 0, marks, depth, nodes, names, arena, most, repeated: None };
     let done = scanner.room().and_then(|()| scanner.value(Some(node), block, block.0 as usize));
     let done = done.and_then(|()| scanner.end());
     done.map_err(|reason| scanner.error(reason))?;
@@ -279,7 +283,9 @@ pub fn validate(bytes: &[u8], limits: Limits) -> Result<&str, ScanError> {
     let mut arena = Arena::default();
     let depth = u32::from(limits.depth.min(MOST_DEPTH));
     let (arena, nodes, names) = (&mut arena, &[][..], &[][..]);
-    let mut scanner = Scanner { bytes, at: 0, depth, nodes, names, arena, most: 0, repeated: None };
+    let marks = Marks::new(bytes);
+    let mut scanner =
+        Scanner { bytes, at: 0, marks, depth, nodes, names, arena, most: 0, repeated: None };
     let done = scanner.skip().and_then(|()| scanner.end());
     done.map_err(|reason| scanner.error(reason))?;
     Ok(text)
@@ -300,6 +306,7 @@ fn utf8(bytes: &[u8]) -> Result<&str, ScanError> {
 struct Scanner<'s> {
     bytes: &'s [u8],
     at: usize,
+    marks: Marks<'s>,
     /// Levels that may still be opened.
     depth: u32,
     nodes: &'s [Node],
@@ -309,186 +316,10 @@ struct Scanner<'s> {
     repeated: Option<&'s str>,
 }
 
-/// The blocks of a list's elements or of an object's members.
-struct Chain {
-    first: u32,
-    last: u32,
-    length: u32,
-}
-
-impl Default for Chain {
-    fn default() -> Self {
-        Self { first: NONE, last: NONE, length: 0 }
-    }
-}
-
 impl<'s> Scanner<'s> {
     #[cold]
     fn error(&self, reason: Reason) -> ScanError {
         let member = self.repeated.filter(|_| reason == Reason::Repeated).map(Into::into);
         ScanError { offset: self.at.min(self.bytes.len()), reason, member }
-    }
-
-    /// A value, whose span goes to the slot `at_slot` of the arena.
-    fn value(&mut self, node: Option<NodeId>, block: Block, at_slot: usize) -> Result<(), Reason> {
-        let byte = self.peek()?;
-        let start = self.at;
-        let mut first = NONE;
-        match (byte, node) {
-            (b'{', Some(id)) => first = self.object(id, block)?,
-            (b'[', Some(id)) => first = self.list(id, block)?,
-            (b'{' | b'[', None) => self.skip()?,
-            _ => {
-                let passed = match byte {
-                    b'"' => skip::string(self.bytes, start),
-                    _ => skip::scalar(self.bytes, start, byte),
-                };
-                self.at = self.stopped(passed)?;
-            }
-        }
-        // Lengths are checked: both fit.
-        self.arena.set(at_slot, Slot { start: start as u32, end: self.at as u32, first });
-        Ok(())
-    }
-
-    /// An object; gives the first block, where every member has one.
-    fn object(&mut self, id: NodeId, block: Block) -> Result<u32, Reason> {
-        let (nodes, names, bytes) = (self.nodes, self.names, self.bytes);
-        let wanted = nodes.get(id.0 as usize).zip(names.get(id.0 as usize));
-        let Some((node, names)) = wanted.filter(|(n, _)| n.every || !n.members.is_empty()) else {
-            self.skip()?;
-            return Ok(NONE);
-        };
-        self.enter()?;
-        let mut chain = Chain::default();
-        let mut byte = self.peek()?;
-        if byte != b'}' {
-            loop {
-                if byte != b'"' {
-                    return Err(Reason::Key);
-                }
-                let start = self.at;
-                let end = lanes::plain(bytes, start + 1);
-                let (member, after) = if bytes.get(end) == Some(&b'"') {
-                    (names.find(&node.members, bytes, start + 1, end), Ok(end + 1))
-                } else {
-                    // Rare: compared one by one, decoded on the way.
-                    let after = skip::rest_of_string(bytes, end);
-                    let token = bytes.get(start..after.unwrap_or(end)).unwrap_or_default();
-                    let token = std::str::from_utf8(token).unwrap_or_default();
-                    (node.members.iter().position(|m| text::eq(token, &m.name)), after)
-                };
-                let after = self.stopped(after)?;
-                let value = skip::colon(bytes, after);
-                self.at = self.stopped(value)?;
-                let needed = member.and_then(|member| node.members.get(member));
-                if node.every {
-                    let opened = self.link(&mut chain, 2)?;
-                    let (at, name) = (opened.0 as usize, Slot::ABSENT);
-                    let name = Slot { start: start as u32, end: after as u32, ..name };
-                    self.arena.set(at + 1, name);
-                    if let (Some(member), Some(header)) = (member, self.arena.slots.get_mut(at - 1))
-                    {
-                        header.first = member as u32;
-                    }
-                    self.value(needed.and_then(|member| member.node), opened, at)?;
-                } else if let Some(member) = needed {
-                    self.member(member, block, start)?;
-                } else {
-                    self.skip()?;
-                }
-                match self.peek()? {
-                    b',' => self.at += 1,
-                    b'}' => break,
-                    _ => return Err(Reason::Brace),
-                }
-                byte = self.peek()?;
-            }
-        }
-        self.leave();
-        Ok(chain.first)
-    }
-
-    fn member(&mut self, member: &'s Member, block: Block, key: usize) -> Result<(), Reason> {
-        let at_slot = block.0 as usize + usize::from(member.slot);
-        if self.arena.slots.get(at_slot).is_some_and(|slot| slot.start != NONE) {
-            self.at = key;
-            self.repeated = Some(&member.name);
-            return Err(Reason::Repeated);
-        }
-        self.value(member.node, block, at_slot)
-    }
-
-    /// A list; gives the first block.
-    fn list(&mut self, id: NodeId, block: Block) -> Result<u32, Reason> {
-        let nodes = self.nodes;
-        let wanted = nodes.get(id.0 as usize);
-        let Some(node) = wanted.filter(|n| n.elements.is_some() || !n.indexes.is_empty()) else {
-            self.skip()?;
-            return Ok(NONE);
-        };
-        self.enter()?;
-        let mut chain = Chain::default();
-        if self.peek()? != b']' {
-            for index in 0_u32.. {
-                self.peek()?;
-                let start = self.at;
-                if let Some(Elements { node, width }) = node.elements {
-                    let opened = self.link(&mut chain, width)?;
-                    self.value(Some(node), opened, opened.0 as usize)?;
-                }
-                match node.indexes.iter().find(|(wanted, _)| *wanted == index) {
-                    Some((_, member)) => {
-                        // Both a place of its own and one of many: read once for each.
-                        self.at = start;
-                        self.member(member, block, start)?;
-                    }
-                    None if node.elements.is_none() => self.skip()?,
-                    None => {}
-                }
-                match self.peek()? {
-                    b',' => self.at += 1,
-                    b']' => break,
-                    _ => return Err(Reason::Bracket),
-                }
-            }
-        }
-        self.leave();
-        Ok(chain.first)
-    }
-
-    /// A block for the next element, found from the one before it.
-    #[inline]
-    fn link(&mut self, chain: &mut Chain, width: u16) -> Result<Block, Reason> {
-        self.room()?;
-        let opened = self.arena.open(width, chain.length);
-        match chain.last {
-            NONE => chain.first = opened.0,
-            last => {
-                if let Some(header) = self.arena.slots.get_mut((last as usize).wrapping_sub(1)) {
-                    header.start = opened.0;
-                }
-            }
-        }
-        chain.last = opened.0;
-        chain.length += 1;
-        Ok(opened)
-    }
-
-    fn room(&self) -> Result<(), Reason> {
-        if self.arena.slots.len() > self.most { Err(Reason::Slots) } else { Ok(()) }
-    }
-
-    /// Over the opening bracket, one level down.
-    fn enter(&mut self) -> Result<(), Reason> {
-        self.depth = self.depth.checked_sub(1).ok_or(Reason::Depth)?;
-        self.at += 1;
-        Ok(())
-    }
-
-    /// Over the closing bracket, one level up.
-    fn leave(&mut self) {
-        self.depth += 1;
-        self.at += 1;
     }
 }

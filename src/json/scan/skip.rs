@@ -2,7 +2,7 @@
 //!
 //! Positions go from one function to the next by value, so that they can stay in a register.
 
-use super::lanes::{blanks, digits, plain};
+use super::lanes::{Marks, blanks, digits, plain};
 use super::{Reason, Scanner};
 
 /// Where and why a document is not accepted.
@@ -20,14 +20,20 @@ pub(super) fn peek(bytes: &[u8], at: usize) -> Result<(u8, usize), Stop> {
     }
 }
 
-/// Any value, at most `depth` levels deep; gives what comes after it.
-pub(super) fn value(bytes: &[u8], mut at: usize, depth: u32) -> Result<usize, Stop> {
+/// Any value, at most `depth` levels deep; gives what comes after it, and the marks that are left.
+#[inline(never)]
+pub(super) fn value(
+    mut marks: Marks<'_>,
+    mut at: usize,
+    depth: u32,
+) -> Result<(usize, Marks<'_>), Stop> {
+    let bytes = marks.bytes();
     // One bit a level: whether it is an object. 128 levels at most.
     let (mut objects, mut levels) = (0_u128, 0_u32);
     loop {
         let (byte, here) = peek(bytes, at)?;
         at = match byte {
-            b'"' => string(bytes, here)?,
+            b'"' => string(&mut marks, here)?,
             b'{' | b'[' => {
                 if levels >= depth {
                     return Err((here, Reason::Depth));
@@ -38,7 +44,7 @@ pub(super) fn value(bytes: &[u8], mut at: usize, depth: u32) -> Result<usize, St
                 if next != byte + 2 {
                     levels += 1;
                     objects = objects << 1 | u128::from(object);
-                    at = if object { key(bytes, inside)? } else { inside };
+                    at = if object { key(&mut marks, inside)? } else { inside };
                     continue;
                 }
                 inside + 1
@@ -47,14 +53,14 @@ pub(super) fn value(bytes: &[u8], mut at: usize, depth: u32) -> Result<usize, St
         };
         loop {
             if levels == 0 {
-                return Ok(at);
+                return Ok((at, marks));
             }
             let object = objects & 1 == 1;
             let (next, here) = peek(bytes, at)?;
             at = here + 1;
             if next == b',' {
                 if object {
-                    at = key(bytes, at)?;
+                    at = key(&mut marks, at)?;
                 }
                 break;
             }
@@ -69,12 +75,13 @@ pub(super) fn value(bytes: &[u8], mut at: usize, depth: u32) -> Result<usize, St
 
 /// A name and its colon.
 #[inline(always)]
-fn key(bytes: &[u8], at: usize) -> Result<usize, Stop> {
-    let (byte, at) = peek(bytes, at)?;
+fn key(marks: &mut Marks<'_>, at: usize) -> Result<usize, Stop> {
+    let (byte, at) = peek(marks.bytes(), at)?;
     if byte != b'"' {
         return Err((at, Reason::Key));
     }
-    colon(bytes, string(bytes, at)?)
+    let after = string(marks, at)?;
+    colon(marks.bytes(), after)
 }
 
 /// The colon after a name.
@@ -86,8 +93,8 @@ pub(super) fn colon(bytes: &[u8], at: usize) -> Result<usize, Stop> {
 
 /// A string from its opening quote on.
 #[inline(always)]
-pub(super) fn string(bytes: &[u8], at: usize) -> Result<usize, Stop> {
-    let end = plain(bytes, at + 1);
+pub(super) fn string(marks: &mut Marks<'_>, at: usize) -> Result<usize, Stop> {
+    let (bytes, end) = (marks.bytes(), marks.after(at));
     if bytes.get(end) == Some(&b'"') { Ok(end + 1) } else { rest_of_string(bytes, end) }
 }
 
@@ -235,8 +242,8 @@ impl Scanner<'_> {
     /// Any value.
     #[inline]
     pub(super) fn skip(&mut self) -> Result<(), Reason> {
-        let passed = value(self.bytes, self.at, self.depth);
-        self.at = self.stopped(passed)?;
+        let passed = value(self.marks, self.at, self.depth);
+        (self.at, self.marks) = self.stopped(passed)?;
         Ok(())
     }
 }
