@@ -110,17 +110,6 @@ struct Print {
 /// Names up to this length are told apart by their prints.
 const WHOLE: usize = 16;
 
-/// By length: what of sixteen bytes belongs to a name.
-const OWN: [u128; WHOLE + 1] = {
-    let mut own = [0; WHOLE + 1];
-    let mut length = 1;
-    while length <= WHOLE {
-        own[length] = u128::MAX >> (128 - length * 8);
-        length += 1;
-    }
-    own
-};
-
 impl Print {
     /// Of no name.
     const NONE: Self = Self { length: usize::MAX, head: 0, tail: 0 };
@@ -130,8 +119,10 @@ impl Print {
     fn of(bytes: &[u8], from: usize, end: usize) -> Self {
         let length = end - from;
         let sixteen = bytes.get(from..).and_then(|rest| rest.first_chunk::<16>());
-        match (sixteen, OWN.get(length)) {
-            (Some(sixteen), Some(own)) => {
+        match (sixteen, length) {
+            (Some(sixteen), 0..=WHOLE) => {
+                // What comes after the name is cut off.
+                let own = u128::MAX.checked_shr(128 - length as u32 * 8).unwrap_or(0);
                 let name = u128::from_le_bytes(*sixteen) & own;
                 Self { length, head: name as u64, tail: (name >> 64) as u64 }
             }
