@@ -80,6 +80,11 @@ struct Tally {
 }
 
 impl Tally {
+    /// Translations that were done twice and compared.
+    fn runs(&self) -> usize {
+        self.written + self.refused
+    }
+
     fn note(&mut self, outcome: &Outcome) {
         match outcome {
             Ok(_) => self.written += 1,
@@ -116,6 +121,7 @@ fn records_are_encoded_alike() {
         }
     });
     println!("encode: {sound:?}; broken ones: {damaged:?}");
+    assert!(sound.runs() + damaged.runs() >= 60_000, "docs/benchmarks.md tells of more");
     assert!(sound.programs >= 40 && sound.refused * 20 < sound.written, "{sound:?}");
     assert!(damaged.refused * 10 > damaged.written, "{damaged:?}");
 }
@@ -168,6 +174,7 @@ fn records_are_decoded_alike() {
         }
     });
     println!("decode: {read:?}; broken ones: {damaged:?}");
+    assert!(read.runs() + damaged.runs() >= 160_000, "docs/benchmarks.md tells of more");
     assert!(read.programs >= 20 && read.written > read.refused, "{read:?}");
     assert!(damaged.refused * 5 > damaged.written, "{damaged:?}");
 }
@@ -256,6 +263,7 @@ fn replies_bodies_and_arguments_of_every_route_are_written_alike() {
         }
     }
     println!("routes: {sound:?}; broken ones: {damaged:?}");
+    assert!(sound.runs() + damaged.runs() >= 540_000, "docs/benchmarks.md tells of more");
     assert!(sound.programs >= 30 && sound.written > sound.refused, "{sound:?}");
 }
 
