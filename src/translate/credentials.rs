@@ -11,7 +11,7 @@ use tower::ServiceExt as _;
 use crate::call::memo::{Known, Lesson};
 use crate::call::{Call, Found};
 use crate::canonical::validate::unlike;
-use crate::canonical::{Contract, Facts, OperationId, Payload, Principal, ProblemCode};
+use crate::canonical::{Contract, Facts, OperationId, Payload, Principal, ProblemCode, Response};
 use crate::dialect::scheme::Credential;
 use crate::error::Error;
 use crate::json::{text, walk};
@@ -34,31 +34,38 @@ pub async fn look_up<B, S: Canonical>(
     let Call { head, body, catalog, claim, record, client, request_id, memory } = call;
     let mut call = Call { head, body: (), catalog, claim, record, client, request_id, memory };
     let found = match again(&mut call, canonical).await {
-        Some(known) => Ok(Found::AsBefore(known)),
-        None => anew(&mut call, credential, known, config, canonical).await.map(Found::Facts),
+        Ok(known) => Ok(Found::AsBefore(known)),
+        Err(asked) => {
+            anew(&mut call, credential, known, config, canonical, asked).await.map(Found::Facts)
+        }
     };
     let Call { head, catalog, claim, record, request_id, memory, .. } = call;
     (Call { head, body, catalog, claim, record, client, request_id, memory }, found)
 }
 
-/// What is known of the call, where its credential's look-ups find what they found before.
-async fn again<S: Canonical>(call: &mut Call<()>, canonical: &S) -> Option<Arc<Known>> {
-    let known = Arc::clone(call.memory.known()?);
-    let tenant = &call.mounted()?.0.tenant;
+/// What look-ups gave, in their order.
+type Asked = SmallVec<[Result<Response, Error>; 2]>;
+
+/// What is known of the call, where its credential's look-ups find what they found before; else what
+/// those gave that were made to know it.
+async fn again<S: Canonical>(call: &mut Call<()>, canonical: &S) -> Result<Arc<Known>, Asked> {
+    let mut asked = Asked::new();
+    let known = call.memory.known().cloned().zip(call.mounted());
+    let Some((known, (mount, _))) = known else { return Err(asked) };
     for look_up in &known.look_ups {
-        let request = look_up.question.request(tenant, None, &call.record);
+        let request = look_up.question.request(&mount.tenant, None, &call.record);
         let answer = canonical.clone().oneshot(request).await;
-        // A failure is told by whoever asks anew.
-        let same = answer.is_ok_and(|answer| {
+        let same = answer.as_ref().is_ok_and(|answer| {
             std::ptr::eq(Arc::as_ptr(&answer.payload), look_up.answer.as_ptr())
                 && !answer.payload.is_doubted()
         });
+        asked.push(answer);
         if !same {
             call.memory.outdated();
-            return None;
+            return Err(asked);
         }
     }
-    Some(known)
+    Ok(known)
 }
 
 async fn anew<S: Canonical>(
@@ -67,11 +74,12 @@ async fn anew<S: Canonical>(
     known: Option<&Principal>,
     config: &[(Box<str>, Box<str>)],
     canonical: &S,
+    asked: Asked,
 ) -> Result<Facts, Error> {
     let mut lesson = std::mem::take(&mut call.memory);
     let facts = match call.mounted().and_then(|(_, dialect)| dialect.credentials.get(credential)) {
         Some(credential) => {
-            facts(call, credential, known, config, canonical, lesson.lesson()).await
+            facts(call, credential, known, config, canonical, lesson.lesson(), asked).await
         }
         None => Err(Error::from(ProblemCode::Internal).within("a route names no credential")),
     };
@@ -79,7 +87,8 @@ async fn anew<S: Canonical>(
     facts
 }
 
-/// Makes the look-ups of a credential and reads what it yields. `known` is what the keyring knows.
+/// Makes the look-ups of a credential and reads what it yields. `known` is what the keyring knows,
+/// `asked` what the first look-ups gave where they were made already.
 ///
 /// # Errors
 /// The credential's own refusal when a look-up finds nothing; a look-up's failure as it is.
@@ -90,6 +99,7 @@ async fn facts<S: Canonical>(
     config: &[(Box<str>, Box<str>)],
     canonical: &S,
     mut lesson: Option<&mut Lesson>,
+    asked: Asked,
 ) -> Result<Facts, Error> {
     let (Some((mount, _)), Some((route, claimed))) = (call.mounted(), call.route()) else {
         return Ok(known.map(|k| k.facts.clone()).unwrap_or_default());
@@ -116,20 +126,26 @@ async fn facts<S: Canonical>(
     };
     let mut found: SmallVec<[Bytes; 2]> = SmallVec::new();
     let mut answers: Answers = SmallVec::new();
+    let mut asked = asked.into_iter();
     let contract = &call.catalog.contract;
     let absent = |answers: &Answers| judged(contract, answers, nothing(credential));
     for look_up in &credential.resolve {
         let request = calls::prepare(job, look_up, &documents(&inputs, &found))
             .map_err(|error| judged(contract, &answers, error))?;
         let Some(request) = request else { return Err(absent(&answers)) };
-        let asked = lesson.as_ref().filter(|lesson| lesson.is_on()).map(|_| request.clone());
-        let answer = calls::ask(job, look_up, None, request, canonical).await;
+        let question = lesson.as_ref().filter(|lesson| lesson.is_on()).map(|_| request.clone());
+        let answer = match asked.next() {
+            Some(answer) => answer,
+            None => calls::ask(job, look_up, None, request, canonical).await,
+        };
         let answer = answer.map_err(|error| match error.problem().code {
             ProblemCode::NotFound => nothing(credential),
             _ => error,
         })?;
-        if let Some((lesson, asked)) = lesson.as_deref_mut().zip(asked) {
-            lesson.look_up(&asked, &answer.payload, answer.outcome.is_held());
+        if let Some((lesson, question)) = lesson.as_deref_mut().zip(question) {
+            // One question, and its answer.
+            let whole = look_up.walk.is_none() && !look_up.whole;
+            lesson.look_up(&question, &answer.payload, whole && answer.outcome.is_held());
         }
         let whole = answer.payload.body.clone();
         answers.push((look_up.operation, answer.payload));

@@ -90,6 +90,25 @@ async fn whoever_is_no_longer_found_is_no_longer_let_in() {
     }
 }
 
+/// Whoever is known is looked up to be known again, and is not looked up twice for that.
+#[tokio::test]
+async fn a_look_up_that_fails_is_made_once() {
+    let (backend, _gateway, client) = set_up().await;
+    many(&client, PUBLIC, NONE).await;
+    let (contact, identities) = ("/v1/accounts/1/contacts/n:902", "/v1/accounts/1/identities");
+    backend.tell(Method::DELETE, contact, 200, r#"{"id":"cnt_9Zk","deleted":true}"#);
+    let gone = "/api/v1/accounts/1/contacts/902";
+    client.send(Method::DELETE, gone, AGENT, "").await.expect(200);
+    let problem = r#"{"type":"about:blank","title":"Not found","status":404,"code":"not_found"}"#;
+    backend.tell_as(Method::GET, identities, 404, "application/problem+json", problem);
+    let before = backend.count(&Method::GET, identities);
+    assert_eq!(before, 1);
+    for more in 1..3 {
+        client.get(PUBLIC, NONE).await.expect(404);
+        assert_eq!(backend.count(&Method::GET, identities), before + more);
+    }
+}
+
 #[tokio::test]
 async fn another_secret_is_another_read() {
     let (_backend, _gateway, client) = set_up().await;
