@@ -274,6 +274,18 @@ fn colliding_routes_are_told_apart_only_by_method_or_address() {
 }
 
 #[test]
+fn a_refusal_beside_an_answer_leaves_the_answer_keepable() {
+    let refusal = "{ when: { $principal.kind: bot }, problem: forbidden, field: token }";
+    let answer = "{ fields: { n: $.number } }";
+    let catalog = good(&simple(&format!("    reply: [ {refusal}, {answer} ]\n")));
+    let [refused, kept] = &route(&catalog, "one").replies[..] else { panic!() };
+    assert!(!refused.keepable && kept.keepable);
+    let ReplyBody::Problem(problem) = &refused.body else { panic!() };
+    let told = &problem.errors[0];
+    assert_eq!((told.field.as_deref(), &*told.code), (Some("token"), "required"));
+}
+
+#[test]
 fn request_lines_that_cannot_be_are_underlined_where_they_fail() {
     for (line, piece) in [
         ("GET/a", "GET/a"),
