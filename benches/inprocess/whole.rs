@@ -29,8 +29,11 @@ pub(crate) fn run() {
     };
     print(&runtime, "tenants, a host and a secret each", tenants(true));
     print(&runtime, "tenants of one secret", tenants(false));
-    let dialects = both(&|cache| [1, 10, 100].map(|n| of_dialects(&runtime, n, cache)).into());
-    print(&runtime, "dialects, a prefix each", dialects);
+    let dialects = |own: bool| {
+        both(&|cache| [1, 10, 100].map(|n| of_dialects(&runtime, n, own, cache)).into())
+    };
+    print(&runtime, "dialects, a tenant each", dialects(true));
+    print(&runtime, "dialects of one tenant, one object", dialects(false));
 }
 
 /// `cases`: with the cache, and without.
@@ -75,17 +78,21 @@ fn of_tenants(runtime: &Runtime, tenants: usize, own_secret: bool, cache: bool) 
     case(runtime, tenants, stack, asked.collect(), cache)
 }
 
-/// Copies of one shipped dialect, each at a prefix of its own.
-fn of_dialects(runtime: &Runtime, dialects: usize, cache: bool) -> Case {
+/// Copies of one shipped dialect, each at a prefix of its own, for a tenant of its own or one of all.
+fn of_dialects(runtime: &Runtime, dialects: usize, own_tenant: bool, cache: bool) -> Case {
     let names: Vec<String> = (0..dialects).map(|n| format!("vendor-{n}")).collect();
     let texts: Vec<Text> = names.iter().flat_map(|name| copied("third-party", name)).collect();
+    let tenant = |n: usize| if own_tenant { format!("tenant-{n}") } else { "tenant-0".to_owned() };
+    let mounts = names.iter().enumerate();
     let mounts: Vec<_> =
-        names.iter().map(|name| mount(name, "tenant-0", "*", &format!("/{name}"))).collect();
+        mounts.map(|(n, name)| mount(name, &tenant(n), "*", &format!("/{name}"))).collect();
+    let credentials = (0..dialects).take(if own_tenant { dialects } else { 1 });
+    let credentials = credentials.map(|n| credential(n, "secret")).collect();
     let asked = spread(dialects).map(|n| {
         let address = format!("/vendor-{n}/third-party/v1/conversations/418");
         ["desk.example".to_owned(), address, "secret".to_owned()]
     });
-    let stack = stack(&texts, &mounts, vec![credential(0, "secret")], cache);
+    let stack = stack(&texts, &mounts, credentials, cache);
     case(runtime, dialects, stack, asked.collect(), cache)
 }
 

@@ -13,6 +13,6 @@ pub fn admin_listen(file: &Path) -> Option<SocketAddr> {
     let text = fs::read_to_string(file).ok()?;
     let mut sources = Sources::default();
     let id = sources.add("", text.as_str());
-    let root = yaml::parse(&sources, id, yaml::FILE_NODES).ok()?;
+    let root = yaml::parse(&sources, id, yaml::CONFIG_NODES).ok()?;
     root.get("admin")?.get("listen").and_then(Node::as_text)?.parse().ok()
 }

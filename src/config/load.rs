@@ -264,7 +264,7 @@ fn merge(
 fn read(text: &str, sources: &Sources, id: SourceId) -> Result<Node, Diagnostic> {
     let mut own = Sources::default();
     let own_id = own.add(sources.name(id), text);
-    let node = yaml::parse(&own, own_id, yaml::FILE_NODES)?;
+    let node = yaml::parse(&own, own_id, yaml::CONFIG_NODES)?;
     let plain =
         |key: &str| key.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
     match &node.value {
@@ -289,7 +289,7 @@ fn masked(text: &str) -> String {
     let mut own = Sources::default();
     let id = own.add("", text);
     let mut bytes = text.as_bytes().to_vec();
-    match yaml::parse(&own, id, yaml::FILE_NODES) {
+    match yaml::parse(&own, id, yaml::CONFIG_NODES) {
         Ok(node) => star(&node, &mut bytes),
         // Not readable: whatever follows such a key, to the end of its line.
         Err(_) => {
@@ -416,7 +416,7 @@ impl Format for Yaml {
     ) -> Result<Map<String, Value>, Box<dyn StdError + Send + Sync>> {
         let mut sources = Sources::default();
         let id = sources.add("", text);
-        let node = yaml::parse(&sources, id, yaml::FILE_NODES).map_err(|d| d.message)?;
+        let node = yaml::parse(&sources, id, yaml::CONFIG_NODES).map_err(|d| d.message)?;
         match value(uri, &node).kind {
             ValueKind::Table(table) => Ok(table),
             _ => Ok(Map::new()),

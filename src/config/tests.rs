@@ -246,3 +246,26 @@ fn the_printed_configuration_has_no_secret_and_every_default() {
     let debugged = format!("{:?}", good("full.yaml").credentials);
     assert!(!debugged.contains("t0ken"));
 }
+
+#[test]
+fn a_thousand_tenants_have_room_in_one_file() {
+    let mut yaml = String::from(
+        "upstreams: { main: { kind: canonical, url: \"http://127.0.0.1:9/v1\", credential: \"${env:DASH_TOKEN}\" } }\ntenants:\n",
+    );
+    let (mut mounts, mut credentials) = (String::from("mounts:\n"), String::from("credentials:\n"));
+    let mut environment = BTreeMap::from([("DASH_TOKEN".to_owned(), "t0ken".to_owned())]);
+    for n in 0..1_000 {
+        environment.insert(format!("TOKEN_{n}"), format!("t0ken-{n}"));
+        yaml.push_str(&format!("  t{n}: {{ upstream: main }}\n"));
+        mounts.push_str(&format!("  - {{ dialect: account, tenant: t{n}, host: t{n}.example }}\n"));
+        credentials.push_str(&format!(
+            "  - {{ name: c{n}, secret: \"${{env:TOKEN_{n}}}\", tenant: t{n}, account: \"1\", actor: \"agent:n:2\", dialects: [ account ] }}\n"
+        ));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("deskbridge.yaml");
+    fs::write(&file, yaml + &mounts + &credentials).unwrap();
+    let config = load(&Input { file: Some(file), environment, ..Input::default() });
+    let config = config.unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!((config.tenants.len(), config.credentials.len()), (1_000, 1_000));
+}

@@ -10,8 +10,10 @@ use serde_saphyr::{Location, Spanned};
 
 use super::{Code, Diagnostic, SourceId, Sources, Span};
 
-/// Most nodes of a mapping file, example or configuration.
+/// Most nodes of a mapping file or example.
 pub const FILE_NODES: usize = 20_000;
+/// Most nodes of a configuration: room for thousands of tenants, with mounts and credentials each.
+pub const CONFIG_NODES: usize = 500_000;
 /// Most nodes of the canonical contract.
 pub const CONTRACT_NODES: usize = 100_000;
 
