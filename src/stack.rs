@@ -10,7 +10,8 @@
 //! - **`poll_ready` is always ready.** A limit refuses or waits inside `call`, where the record, the
 //!   deadline and the cache already are. With forwarded readiness a cache hit hangs behind a full
 //!   backend. So no `Buffer`, no `tower::limit`.
-//! - **Boxed once, below the cache** ([`Upstream`]); above, opaque types and one `Arc` a layer.
+//! - **Boxed where something is waited for**: at the seam, and below the cache ([`Upstream`]). What is
+//!   at hand ([`AtHand`]) is answered inside `call`, so a hit has no future but a small one.
 //! - **No `http::Extensions` for our own facts**: `recognise` makes a [`Call`], `auth` an
 //!   [`Authorised`] one; a layer in the wrong place does not type-check.
 //! - **A write once sent runs to its end in its own task**: hyper drops a request whose client
@@ -34,9 +35,9 @@ use tower::{Service, ServiceBuilder, ServiceExt};
 
 use crate::auth::{self, keyring::Keyring};
 use crate::cache::CacheLayer;
-use crate::call::{Authorised, Call, Found};
+use crate::call::{Authorised, Call};
 use crate::canonical::{
-    Actor, Contract, Links, Payload, Principal, ProblemCode, Request, Response, Tenant,
+    Actor, AtHand, Contract, Links, Payload, ProblemCode, Request, Response, Tenant,
 };
 use crate::dialect::catalog::Catalog;
 use crate::error::Error;
@@ -44,7 +45,7 @@ use crate::forwarded::{Arrived, Proxies, household};
 use crate::limit;
 use crate::telemetry::record::Record;
 use crate::telemetry::{self, Metrics};
-use crate::translate::calls::Canonical;
+use crate::translate::credentials::LookUps;
 use crate::translate::{self, Answer};
 use crate::upstream::REASONS;
 use crate::upstream::resilience::Signals;
@@ -99,10 +100,9 @@ where
         .layer(telemetry::cache::layer(&p.metrics, Arc::clone(&p.contract)))
         .layer(p.cache.clone())
         .service(upstreams); // by tenant; asked on a miss only
-    let (params, cached) = (Arc::clone(&p.translate), canonical.clone());
-    let resolve = move |call, credential, known| {
-        look_up(Arc::clone(&params), cached.clone(), call, credential, known)
-    };
+    let canonical = Shared(Arc::new(canonical));
+    // A credential's look-ups go through the same cache as everything else.
+    let resolve = LookUps::new(Arc::clone(&p.translate), canonical.clone());
     ServiceBuilder::new()
         // Outermost: one id, one access line, one count per request, refusals included.
         .layer(telemetry::layer(Arc::clone(&p.metrics), &p.telemetry, p.proxies.clone()))
@@ -273,16 +273,34 @@ impl Service<Request> for Upstreams {
     }
 }
 
-/// A credential's look-ups, made through the same cache as everything else.
-async fn look_up<S: Canonical, B>(
-    params: Arc<translate::Params>,
-    canonical: S,
-    call: Call<B>,
-    credential: usize,
-    known: Option<Arc<Principal>>,
-) -> (Call<B>, Result<Found, Error>) {
-    let known = known.as_deref();
-    translate::credentials::look_up(&params.values, &canonical, call, credential, known).await
+/// What lies below the seam, cloned as one: a request that is answered at once asks it as it stands.
+#[derive(Debug)]
+struct Shared<S>(Arc<S>);
+
+impl<S> Clone for Shared<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S: AtHand> AtHand for Shared<S> {
+    fn at_hand(&self, request: &Request) -> Option<Result<Response, Error>> {
+        self.0.at_hand(request)
+    }
+}
+
+impl<S: Service<Request> + Clone> Service<Request> for Shared<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> S::Future {
+        S::clone(&self.0).call(request)
+    }
 }
 
 impl<B> limit::Subject for Call<B> {

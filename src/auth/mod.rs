@@ -15,7 +15,7 @@ use http::header::AUTHORIZATION;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-use crate::call::{Authorised, Call, Claim, Found};
+use crate::call::{Authorised, Call, Claim, Found, Resolve};
 use crate::canonical::{
     Access, Actor, Facts, FieldProblem, Principal, Problem, ProblemCode, ReadsAs, Tenant,
 };
@@ -29,33 +29,6 @@ use keyring::Keyring;
 
 /// Says as whom a trusted gateway asks.
 const ACTOR: &str = "deskbridge-actor";
-
-/// Makes a credential's look-ups and reads what it yields; gives the call back with the facts. A
-/// closure, so that its future need not be boxed.
-pub trait Resolve<B>: Clone {
-    /// The look-ups under way.
-    type Future: Future<Output = (Call<B>, Result<Found, Error>)> + Send;
-
-    /// `credential` is an index of the call's dialect; `known` what the keyring knows.
-    fn resolve(
-        &self,
-        call: Call<B>,
-        credential: usize,
-        known: Option<Arc<Principal>>,
-    ) -> Self::Future;
-}
-
-impl<B, F, R> Resolve<B> for R
-where
-    R: Fn(Call<B>, usize, Option<Arc<Principal>>) -> F + Clone,
-    F: Future<Output = (Call<B>, Result<Found, Error>)> + Send,
-{
-    type Future = F;
-
-    fn resolve(&self, call: Call<B>, credential: usize, known: Option<Arc<Principal>>) -> F {
-        self(call, credential, known)
-    }
-}
 
 /// The layer. `resolve` is asked only where a credential needs more than the keyring.
 pub fn layer<S, R: Clone>(
@@ -90,7 +63,7 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, call: Call<B>) -> Self::Future {
+    fn call(&mut self, mut call: Call<B>) -> Self::Future {
         let admission = match call.memory.known() {
             Some(known) if known.look_ups.is_empty() => {
                 Ok(Admission::Known(Arc::clone(&known.principal), known.sight.clone()))
@@ -101,17 +74,33 @@ where
         match admission {
             Err(error) => Admitting::Refused { error: Some(error) },
             Ok(Admission::Known(principal, sight)) => {
-                call.record.principal(Arc::clone(&principal.name));
-                Admitting::Admitted {
-                    answer: self.inner.call(Authorised { call, principal, sight }),
-                }
+                let answer = self.inner.call(authorised(call, (principal, sight)));
+                Admitting::Admitted { answer }
             }
             Ok(Admission::Ask { credential, known }) => {
-                let asked = self.resolve.resolve(call, credential, known.clone());
-                Admitting::Asking { asked, credential, known, inner: self.inner.clone() }
+                match self.resolve.begin(&mut call, credential, known.as_deref()) {
+                    Ok(found) => {
+                        match found.and_then(|found| settle(&call, credential, known, found)) {
+                            Ok(settled) => {
+                                let answer = self.inner.call(authorised(call, settled));
+                                Admitting::Admitted { answer }
+                            }
+                            Err(error) => Admitting::Refused { error: Some(error) },
+                        }
+                    }
+                    Err(begun) => {
+                        let asked = self.resolve.resolve(call, credential, begun);
+                        Admitting::Asking { asked, credential, known, inner: self.inner.clone() }
+                    }
+                }
             }
         }
     }
+}
+
+fn authorised<B>(call: Call<B>, (principal, sight): Sighted) -> Authorised<B> {
+    call.record.principal(Arc::clone(&principal.name));
+    Authorised { call, principal, sight }
 }
 
 pin_project! {
@@ -140,7 +129,7 @@ pin_project! {
 
 impl<L, S, B> Future for Admitting<L, S, S::Future>
 where
-    L: Future<Output = (Call<B>, Result<Found, Error>)>,
+    L: Future<Output = (Call<B>, Result<Facts, Error>)>,
     S: Service<Authorised<B>, Error = Error>,
 {
     type Output = Result<S::Response, Error>;
@@ -159,14 +148,9 @@ where
                 State::Asking { asked, credential, known, inner } => {
                     std::task::ready!(inner.poll_ready(cx))?;
                     let (call, found) = std::task::ready!(asked.poll(cx));
-                    let (principal, sight) = match found? {
-                        Found::Facts(facts) => settle(&call, *credential, known.take(), facts)?,
-                        Found::AsBefore(known) => {
-                            (Arc::clone(&known.principal), known.sight.clone())
-                        }
-                    };
-                    call.record.principal(Arc::clone(&principal.name));
-                    let answer = inner.call(Authorised { call, principal, sight });
+                    let facts = Found::Facts(found?);
+                    let settled = settle(&call, *credential, known.take(), facts)?;
+                    let answer = inner.call(authorised(call, settled));
                     self.set(Self::Admitted { answer });
                 }
             }
@@ -281,8 +265,12 @@ fn settle<B>(
     call: &Call<B>,
     index: usize,
     known: Option<Arc<Principal>>,
-    facts: Facts,
+    found: Found,
 ) -> Result<Sighted, Error> {
+    let facts = match found {
+        Found::Facts(facts) => facts,
+        Found::AsBefore(known) => return Ok((Arc::clone(&known.principal), known.sight.clone())),
+    };
     let credential = call.mounted().and_then(|(_, dialect)| dialect.credentials.get(index));
     let (Some(credential), Some((mount, _))) = (credential, call.mounted()) else {
         return Err(Error::from(ProblemCode::Internal).within("a route names no credential"));

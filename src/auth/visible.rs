@@ -15,7 +15,9 @@ use tower::{Layer, Service};
 
 use crate::canonical::principal::{SightRule, SightTest, Subject};
 use crate::canonical::validate::unlike;
-use crate::canonical::{Contract, Payload, Problem, ProblemCode, Request, Response, Viewer};
+use crate::canonical::{
+    AtHand, Contract, OperationId, Payload, Problem, ProblemCode, Request, Response, Viewer,
+};
 use crate::error::Error;
 use crate::json::{text, walk};
 use crate::telemetry::record::{MappingEvent, Record};
@@ -45,25 +47,47 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let look = request.viewer.clone().filter(|v| v.sight.is_some()).map(|viewer| {
-            let operation = request.operation;
-            Look {
-                viewer,
-                operation,
-                contract: Arc::clone(&self.contract),
-                record: request.record.clone(),
-            }
+        let look = request.viewer.clone().filter(|v| v.sight.is_some()).map(|viewer| Look {
+            viewer,
+            operation: request.operation,
+            contract: Arc::clone(&self.contract),
+            record: request.record.clone(),
         });
         Looking { inner: self.inner.call(request), look }
+    }
+}
+
+impl<S: AtHand> AtHand for Visible<S> {
+    fn at_hand(&self, request: &Request) -> Option<Result<Response, Error>> {
+        let answer = self.inner.at_hand(request)?;
+        let Some(viewer) = request.viewer.as_ref().filter(|v| v.sight.is_some()) else {
+            return Some(answer);
+        };
+        let eye = Eye {
+            viewer,
+            operation: request.operation,
+            contract: &self.contract,
+            record: &request.record,
+        };
+        Some(eye.judged(answer))
     }
 }
 
 #[derive(Debug)]
 struct Look {
     viewer: Viewer,
-    operation: crate::canonical::OperationId,
+    operation: OperationId,
     contract: Arc<Contract>,
     record: Record,
+}
+
+/// Who looks at an answer, and from where.
+#[derive(Clone, Copy, Debug)]
+struct Eye<'a> {
+    viewer: &'a Viewer,
+    operation: OperationId,
+    contract: &'a Contract,
+    record: &'a Record,
 }
 
 pin_project! {
@@ -82,17 +106,26 @@ impl<F: Future<Output = Result<Response, Error>>> Future for Looking<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let result = std::task::ready!(this.inner.poll(cx));
-        Poll::Ready(match (result, this.look.as_ref()) {
-            (Ok(response), Some(look)) if !look.allows(&response.payload) => {
-                Err(look.refuse(&response.payload))
-            }
-            (result, _) => result,
-        })
+        let Some(look) = this.look.as_ref() else { return Poll::Ready(result) };
+        let eye = Eye {
+            viewer: &look.viewer,
+            operation: look.operation,
+            contract: &look.contract,
+            record: &look.record,
+        };
+        Poll::Ready(eye.judged(result))
     }
 }
 
-impl Look {
-    fn allows(&self, payload: &Payload) -> bool {
+impl Eye<'_> {
+    fn judged(self, answer: Result<Response, Error>) -> Result<Response, Error> {
+        match answer {
+            Ok(response) if !self.allows(&response.payload) => Err(self.refuse(&response.payload)),
+            answer => answer,
+        }
+    }
+
+    fn allows(self, payload: &Payload) -> bool {
         let Some(sight) = &self.viewer.sight else { return true };
         let operation = self.contract.get(self.operation);
         let Some(schema) = operation.answer.and_then(|id| self.contract.schema(id).name.as_deref())
@@ -104,7 +137,7 @@ impl Look {
     }
 
     /// Whether everything of one alternative holds. Who the caller is goes first: it costs nothing.
-    fn open(&self, rule: &SightRule, payload: &Payload) -> bool {
+    fn open(self, rule: &SightRule, payload: &Payload) -> bool {
         let principal = &self.viewer.principal;
         let fits = |test: &SightTest| match &test.of {
             Subject::Fact(name) => {
@@ -135,7 +168,7 @@ impl Look {
     /// A read of somebody else's object finds nothing. A write that was answered so, or an answer
     /// that is not what the contract says, is the backend's failure: what was written may well be
     /// there, and nobody may be told that it is not.
-    fn refuse(&self, payload: &Payload) -> Error {
+    fn refuse(self, payload: &Payload) -> Error {
         let operation = self.contract.get(self.operation);
         self.record.mapping(MappingEvent {
             record: Arc::from(&*operation.name),
@@ -147,7 +180,7 @@ impl Look {
             principal = &*self.viewer.principal.name,
             "an answer is not the caller's to see"
         );
-        match unlike(&self.contract, self.operation, &payload.body) {
+        match unlike(self.contract, self.operation, &payload.body) {
             Some(why) => {
                 payload.doubt();
                 Error::from(ProblemCode::UpstreamInvalid).within(why)

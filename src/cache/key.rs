@@ -40,10 +40,13 @@ impl Key {
             key.part(id.as_bytes());
         }
         key.part(&request.body);
-        for (position, value) in request.params.iter() {
-            key.0.push(position);
-            key.part(value.as_bytes());
+        let (ends, texts) = request.params.pieces();
+        // How many they are, how long all are: so no part of one can be taken for another's.
+        key.0.extend_from_slice(&u32::try_from(ends.len()).unwrap_or(u32::MAX).to_be_bytes());
+        for end in ends {
+            key.0.extend_from_slice(&end);
         }
+        key.part(texts);
         Some(key)
     }
 

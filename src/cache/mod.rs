@@ -52,7 +52,7 @@ use crate::cache::store::Store;
 use crate::canonical::contract::Operation;
 use crate::canonical::outcome::Why;
 use crate::canonical::{
-    Contract, OperationId, Outcome, ProblemCode, ReadsAs, Request, Response, Tenant,
+    AtHand, Contract, OperationId, Outcome, ProblemCode, ReadsAs, Request, Response, Tenant,
 };
 use crate::error::Error;
 
@@ -251,6 +251,22 @@ where
             Look::Alone => read::alone(shared, &self.inner, request, key),
             Look::Nothing => read::miss(shared, &self.inner, request, key),
         }))
+    }
+}
+
+impl<S> AtHand for Cache<S> {
+    /// A hit; what is old is not at hand, for it begins a question.
+    fn at_hand(&self, request: &Request) -> Option<Result<Response, Error>> {
+        let facts = self.shared.facts(request.operation)?;
+        if !facts.safe || !self.view.enabled || facts.ttl.is_none() || request.fresh {
+            return None;
+        }
+        let backend = self.view.backend(&request.tenant);
+        let key = Key::new(request, backend, facts.per_actor)?;
+        match read::look(&self.shared, &key, || false) {
+            Look::Hit(response) => Some(Ok(response)),
+            _ => None,
+        }
     }
 }
 

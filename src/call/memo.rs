@@ -26,7 +26,6 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, Version};
 use sha2::{Digest as _, Sha256};
-use smallvec::SmallVec;
 use uuid::Uuid;
 
 use crate::canonical::{
@@ -80,7 +79,7 @@ pub enum Memory {
     /// It was asked before: this is what it means.
     Known(Arc<Known>),
     /// It was asked before: what it means is to be remembered this time.
-    Lesson(Box<Lesson>),
+    Lesson(Lesson),
 }
 
 /// What a read means.
@@ -103,7 +102,7 @@ pub struct Known {
 }
 
 /// Each look-up of a credential.
-pub type LookUps = SmallVec<[LookUp; 2]>;
+pub type LookUps = Vec<LookUp>;
 
 /// A look-up and the answer that was relied on.
 #[derive(Clone, Debug)]
@@ -173,7 +172,7 @@ impl Memo {
         if place.seen.swap(beginning, Ordering::Relaxed) != beginning {
             return Memory::Nothing;
         }
-        Memory::Lesson(Box::new(Lesson::new(Arc::clone(self), digest)))
+        Memory::Lesson(Lesson::new(Arc::clone(self), digest))
     }
 
     fn digest(&self, head: &Parts, host: Option<&str>) -> Digest {
@@ -253,7 +252,7 @@ impl Memory {
     pub fn outdated(&mut self) {
         let Self::Known(known) = self else { return };
         *self = match known.memo.upgrade() {
-            Some(memo) => Self::Lesson(Box::new(Lesson::new(memo, known.digest))),
+            Some(memo) => Self::Lesson(Lesson::new(memo, known.digest)),
             None => Self::Nothing,
         };
     }
@@ -261,7 +260,7 @@ impl Memory {
 
 impl Lesson {
     fn new(memo: Arc<Memo>, digest: Digest) -> Self {
-        Self { memo, digest, look_ups: Some(SmallVec::new()) }
+        Self { memo, digest, look_ups: Some(Vec::new()) }
     }
 
     /// Notes a look-up. What the cache does not `hold` will not be found again as it is.

@@ -16,6 +16,7 @@ use crate::dialect::Dialect;
 use crate::dialect::catalog::{Catalog, Mount};
 use crate::dialect::recognise::PathValues;
 use crate::dialect::route::Route;
+use crate::error::Error;
 use crate::telemetry::record::Record;
 
 use memo::{Known, Memory};
@@ -39,6 +40,29 @@ pub struct Call<B> {
     pub request_id: HeaderValue,
     /// What is known of it from earlier.
     pub memory: Memory,
+}
+
+/// Makes a credential's look-ups and reads what it yields.
+pub trait Resolve<B>: Clone {
+    /// Look-ups that have to be waited for.
+    type Begun;
+    /// The look-ups under way; they give the call back with what it yields.
+    type Future: Future<Output = (Call<B>, Result<Facts, Error>)> + Send;
+
+    /// Without waiting. `credential` is an index of the call's dialect; `known` what the keyring
+    /// knows.
+    ///
+    /// # Errors
+    /// How far it got, where it has to be waited for.
+    fn begin(
+        &self,
+        call: &mut Call<B>,
+        credential: usize,
+        known: Option<&Principal>,
+    ) -> Result<Result<Found, Error>, Self::Begun>;
+
+    /// From where [`Resolve::begin`] got.
+    fn resolve(&self, call: Call<B>, credential: usize, begun: Self::Begun) -> Self::Future;
 }
 
 /// What a request line stands for.
@@ -97,6 +121,18 @@ pub fn mounted<'c>(catalog: &'c Catalog, claim: &Claim) -> Option<(&'c Mount, &'
 }
 
 impl<B> Call<B> {
+    /// The call and its body, each by itself.
+    pub fn split(self) -> (Call<()>, B) {
+        let Self { head, body, catalog, claim, record, client, request_id, memory } = self;
+        (Call { head, body: (), catalog, claim, record, client, request_id, memory }, body)
+    }
+
+    /// The call with a body, in the place of its own.
+    pub fn with<C>(self, body: C) -> Call<C> {
+        let Self { head, catalog, claim, record, client, request_id, memory, .. } = self;
+        Call { head, body, catalog, claim, record, client, request_id, memory }
+    }
+
     /// Where it is mounted and in which dialect.
     #[must_use]
     pub fn mounted(&self) -> Option<(&Mount, &Arc<Dialect>)> {

@@ -3,6 +3,7 @@
 //! Operations and schemas are data, loaded from `mappings/canonical/openapi.yaml` into a
 //! [`Contract`]; nothing here lists them.
 
+pub mod at_hand;
 pub mod content;
 pub mod contract;
 pub mod links;
@@ -17,6 +18,7 @@ pub mod validate;
 
 use bytes::Bytes;
 
+pub use at_hand::AtHand;
 pub use content::Content;
 pub use contract::Contract;
 pub use links::Links;

@@ -40,15 +40,63 @@ impl Params {
 
     /// Every value at a position.
     pub fn all(&self, position: u8) -> impl Iterator<Item = &str> {
-        self.iter().filter(move |(p, _)| *p == position).map(|(_, value)| value)
+        let there = self.entries.iter().filter(move |entry| entry.position == position);
+        there.map(|entry| self.value(*entry))
     }
 
     /// Every entry: position and value.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &str)> {
-        self.entries.iter().map(|e| {
-            let bytes = self.text.get(e.start as usize..e.end as usize).unwrap_or_default();
-            (e.position, std::str::from_utf8(bytes).unwrap_or_default())
-        })
+        self.entries.iter().map(|entry| (entry.position, self.value(*entry)))
+    }
+
+    /// Whether there is a value at a position.
+    #[must_use]
+    pub fn has(&self, position: u8) -> bool {
+        self.entries.iter().any(|entry| entry.position == position)
+    }
+
+    /// What tells these parameters from all others, in pieces: where each value stands and ends, and
+    /// the texts of all.
+    pub fn pieces(&self) -> (impl ExactSizeIterator<Item = [u8; 3]>, &[u8]) {
+        let ends = self.entries.iter().map(|entry| {
+            let [high, low] = entry.end.to_be_bytes();
+            [entry.position, high, low]
+        });
+        (ends, &self.text)
+    }
+
+    /// These parameters, with those of `other` in the place of all at its positions. `None` where
+    /// they are too long together.
+    #[must_use]
+    pub fn replaced(&self, other: &Self) -> Option<Self> {
+        let mut both = Self::default();
+        let mut own = self.entries.iter().filter(|entry| !other.has(entry.position)).peekable();
+        for entry in &other.entries {
+            while let Some(before) = own.next_if(|own| own.position < entry.position) {
+                both.copy(self, *before)?;
+            }
+            both.copy(other, *entry)?;
+        }
+        for entry in own {
+            both.copy(self, *entry)?;
+        }
+        Some(both)
+    }
+
+    fn copy(&mut self, from: &Self, entry: Entry) -> Option<()> {
+        let start = u16::try_from(self.text.len()).ok()?;
+        let end = start.checked_add(entry.end.checked_sub(entry.start)?)?;
+        self.text.extend_from_slice(from.bytes(entry));
+        self.entries.push(Entry { position: entry.position, start, end });
+        Some(())
+    }
+
+    fn bytes(&self, entry: Entry) -> &[u8] {
+        self.text.get(usize::from(entry.start)..usize::from(entry.end)).unwrap_or_default()
+    }
+
+    fn value(&self, entry: Entry) -> &str {
+        std::str::from_utf8(self.bytes(entry)).unwrap_or_default()
     }
 
     /// The same parameters without those at the positions that `drop` names.
@@ -77,5 +125,25 @@ mod tests {
         assert_eq!(params.all(3).collect::<Vec<_>>(), ["contact", "messages"]);
         assert!(!params.push(4, &"x".repeat(70_000)));
         assert_eq!(params.without(|p| p == 3).iter().count(), 1);
+        assert!(params.has(3) && !params.has(1));
+    }
+
+    fn of(values: &[(u8, &str)]) -> Params {
+        let mut params = Params::default();
+        assert!(values.iter().all(|(position, value)| params.push(*position, value)));
+        params
+    }
+
+    #[test]
+    fn what_replaces_others_stands_in_their_place_and_in_order() {
+        let own = of(&[(0, "1"), (1, "n:7"), (3, "contact"), (3, "inbox"), (6, "last")]);
+        let wide = of(&[(2, "new"), (3, "all"), (5, "0")]);
+        let both = own.replaced(&wide).unwrap();
+        let due = of(&[(0, "1"), (1, "n:7"), (2, "new"), (3, "all"), (5, "0"), (6, "last")]);
+        assert_eq!(both, due);
+        assert_eq!(own.replaced(&of(&[])).unwrap(), own);
+        assert_eq!(of(&[]).replaced(&wide).unwrap(), wide);
+        let long = of(&[(0, &"x".repeat(40_000))]);
+        assert_eq!(long.replaced(&of(&[(1, &"x".repeat(40_000))])), None);
     }
 }

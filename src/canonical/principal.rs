@@ -140,23 +140,63 @@ impl Principal {
 
 /// What is known of a principal: name and JSON text. One JSON object, which mostly needs no memory
 /// of its own: a principal that is looked up is made for every request.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Facts(SmallVec<[u8; 192]>);
+#[derive(Clone, Default)]
+pub struct Facts {
+    object: SmallVec<[u8; 192]>,
+    /// Where the members stand: facts are asked for several times in every request.
+    members: SmallVec<[Member; 8]>,
+}
+
+/// Where a name, with its quotes, and its value stand.
+#[derive(Clone, Copy)]
+struct Member {
+    name: (u16, u16),
+    value: (u16, u16),
+}
 
 impl Facts {
-    /// The members of an object.
+    /// The members of an object of up to 64 KiB; a longer one has none.
     #[must_use]
     pub fn from_object(json: &[u8]) -> Self {
-        Self(SmallVec::from_slice(json))
+        let text = std::str::from_utf8(json).unwrap_or_default();
+        let place = |part: &str| {
+            let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+            let end = start.checked_add(part.len())?;
+            Some((u16::try_from(start).ok()?, u16::try_from(end).ok()?))
+        };
+        let members = walk::members(text)
+            .map_while(|(name, value)| Some(Member { name: place(name)?, value: place(value)? }));
+        Self { members: members.collect(), object: SmallVec::from_slice(json) }
     }
 
     /// The JSON text of a fact; the first of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        let object = std::str::from_utf8(&self.0).ok()?;
-        walk::members(object).find(|(n, _)| text::eq(n, name)).map(|(_, json)| json)
+        let is = |member: &&Member| {
+            // Names of facts are plain; one that is written in escapes is compared with care.
+            let written = self.part(member.name);
+            if written.contains(&b'\\') {
+                return std::str::from_utf8(written).is_ok_and(|written| text::eq(written, name));
+            }
+            let plain = written.strip_prefix(b"\"").and_then(|w| w.strip_suffix(b"\""));
+            plain == Some(name.as_bytes())
+        };
+        let member = self.members.iter().find(is)?;
+        std::str::from_utf8(self.part(member.value)).ok()
+    }
+
+    fn part(&self, (start, end): (u16, u16)) -> &[u8] {
+        self.object.get(usize::from(start)..usize::from(end)).unwrap_or_default()
     }
 }
+
+impl PartialEq for Facts {
+    fn eq(&self, other: &Self) -> bool {
+        self.object == other.object
+    }
+}
+
+impl Eq for Facts {}
 
 impl<N: AsRef<str>, J: AsRef<str>> FromIterator<(N, J)> for Facts {
     /// Of names and JSON texts.
@@ -176,7 +216,7 @@ impl<N: AsRef<str>, J: AsRef<str>> FromIterator<(N, J)> for Facts {
 
 impl fmt::Debug for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.0))
+        f.write_str(&String::from_utf8_lossy(&self.object))
     }
 }
 
@@ -235,7 +275,24 @@ pub enum Allowed {
 
 #[cfg(test)]
 mod tests {
-    use super::{Actor, is_reference};
+    use super::{Actor, Facts, is_reference};
+
+    #[test]
+    fn a_fact_is_found_by_its_name_however_it_is_written() {
+        let facts = Facts::from_object(
+            br#"{"kind":"contact", "a\u0062c" : {"x":[1,"]"]},"kind":"bot","n":1,"":null}"#,
+        );
+        assert_eq!(facts.get("kind"), Some("\"contact\""), "the first");
+        assert_eq!(facts.get("abc"), Some(r#"{"x":[1,"]"]}"#));
+        assert_eq!((facts.get("n"), facts.get("")), (Some("1"), Some("null")));
+        assert_eq!((facts.get("x"), facts.get("kin"), facts.get("a\\u0062c")), (None, None, None));
+        assert_eq!(Facts::default().get("kind"), None);
+        let long = format!(r#"{{"a":1,"b":"{}","c":2}}"#, "x".repeat(70_000));
+        let long = Facts::from_object(long.as_bytes());
+        assert_eq!((long.get("a"), long.get("c")), (Some("1"), None));
+        let made: Facts = [("a\"b", "true")].into_iter().collect();
+        assert_eq!(made.get("a\"b"), Some("true"));
+    }
 
     #[test]
     fn an_actor_is_a_kind_and_a_reference_and_reads_as_it_is_written() {

@@ -182,14 +182,8 @@ async fn one(
     let canonical = ServiceBuilder::new()
         .layer(auth::visible(Arc::clone(&catalog.contract)))
         .service(script.clone());
-    let looked_up = canonical.clone();
-    let resolve = move |call, credential, known: Option<Arc<Principal>>| {
-        let canonical = looked_up.clone();
-        async move {
-            let known = known.as_deref();
-            translate::credentials::look_up(&[], &canonical, call, credential, known).await
-        }
-    };
+    let bare = Arc::new(translate::Params::default());
+    let resolve = translate::credentials::LookUps::new(bare, canonical.clone());
     let seam = ServiceBuilder::new()
         .layer(translate::inbound::layer(Arc::new(params())))
         .service(canonical);

@@ -10,7 +10,8 @@ use tower::Service;
 
 use crate::canonical::outcome::Why;
 use crate::canonical::{
-    Contract, FieldProblem, Outcome, Payload, Problem, ProblemCode, Request, Response, Upload,
+    AtHand, Contract, FieldProblem, Outcome, Payload, Problem, ProblemCode, Request, Response,
+    Upload,
 };
 use crate::error::Error;
 use crate::json::{text, walk};
@@ -185,6 +186,13 @@ fn problem(json: &str, status: u16) -> Problem {
         });
     }
     problem
+}
+
+impl AtHand for Script {
+    /// What a script expects, it expects in order.
+    fn at_hand(&self, _: &Request) -> Option<Result<Response, Error>> {
+        None
+    }
 }
 
 impl Service<Request> for Script {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep, sleep_until};
 use tower::{Layer, Service};
 
 use crate::canonical::{Problem, ProblemCode};
@@ -96,11 +96,12 @@ where
             let problem = Problem::new(ProblemCode::Unavailable).retry_after(COME_BACK);
             return Admitted::Refused { error: Some(problem.into()) };
         };
-        let deadline = tokio::time::sleep(timeout);
-        request.record().until(deadline.deadline());
+        let until = Instant::now() + timeout;
+        request.record().until(until);
         Admitted::Under {
             record: request.record().clone(),
-            deadline,
+            until,
+            deadline: None,
             inner: self.inner.call(request),
             place,
         }
@@ -140,8 +141,10 @@ pin_project! {
         /// Under way.
         Under {
             record: Record,
+            until: Instant,
+            // Only what has to be waited for needs a timer.
             #[pin]
-            deadline: Sleep,
+            deadline: Option<Sleep>,
             #[pin]
             inner: F,
             place: Place,
@@ -162,11 +165,14 @@ where
                 // Polled after it was ready; a future may then do as it likes.
                 None => Poll::Pending,
             },
-            State::Under { record, deadline, inner, .. } => {
+            State::Under { record, until, mut deadline, inner, .. } => {
                 if let Poll::Ready(answer) = inner.poll(cx) {
                     return Poll::Ready(answer);
                 }
-                if deadline.poll(cx).is_pending() {
+                if deadline.is_none() {
+                    deadline.set(Some(sleep_until(*until)));
+                }
+                if deadline.as_pin_mut().is_some_and(|deadline| deadline.poll(cx).is_pending()) {
                     return Poll::Pending;
                 }
                 if record.has_arrived() {

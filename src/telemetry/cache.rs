@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-use crate::canonical::{Contract, OperationId, Request, Response};
+use crate::canonical::{AtHand, Contract, OperationId, Request, Response};
 use crate::error::Error;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::table::OperationTable;
@@ -66,6 +66,18 @@ where
     }
 }
 
+impl<S: AtHand> AtHand for Counted<S> {
+    fn at_hand(&self, request: &Request) -> Option<Result<Response, Error>> {
+        let answer = self.inner.at_hand(request)?;
+        self.table.count(request.operation, outcome(&answer));
+        Some(answer)
+    }
+}
+
+fn outcome(answer: &Result<Response, Error>) -> &'static str {
+    answer.as_ref().map_or("error", |response| response.outcome.label())
+}
+
 pin_project! {
     /// A call under way.
     #[derive(Debug)]
@@ -83,8 +95,7 @@ impl<F: Future<Output = Result<Response, Error>>> Future for Counting<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let answer = ready!(this.inner.poll(cx));
-        let outcome = answer.as_ref().map_or("error", |response| response.outcome.label());
-        this.table.count(*this.operation, outcome);
+        this.table.count(*this.operation, outcome(&answer));
         Poll::Ready(answer)
     }
 }

@@ -94,10 +94,7 @@ where
         let headers = request.headers();
         let id =
             headers.get(REQUEST_ID).and_then(RequestId::sent).unwrap_or_else(RequestId::generate);
-        let trace = headers
-            .get(TRACEPARENT)
-            .and_then(|value| Trace::parse(value.as_bytes()))
-            .unwrap_or_else(Trace::generate);
+        let trace = headers.get(TRACEPARENT).and_then(|value| Trace::parse(value.as_bytes()));
         let client = self.layer.proxies.origin(peer, headers).client;
         let request_id = id.header();
         let record = Record::new(id, trace);

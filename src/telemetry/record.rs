@@ -19,7 +19,7 @@ pub struct Record(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     request_id: RequestId,
-    trace: Trace,
+    trace: OnceLock<Trace>,
     arrived: AtomicBool,
     deadline: OnceLock<Instant>,
     route: OnceLock<(Arc<str>, Arc<str>)>,
@@ -49,9 +49,10 @@ pub struct MappingEvent {
 }
 
 impl Record {
-    /// A blank record of the request known by this id and trace.
+    /// A blank record of the request known by this id, and by this trace if a client named one.
     #[must_use]
-    pub fn new(request_id: RequestId, trace: Trace) -> Self {
+    pub fn new(request_id: RequestId, trace: Option<Trace>) -> Self {
+        let trace = trace.map_or_else(OnceLock::new, OnceLock::from);
         Self(Arc::new(Inner { request_id, trace, ..Inner::default() }))
     }
 
@@ -62,10 +63,11 @@ impl Record {
         &self.0.request_id
     }
 
-    /// The trace the request belongs to; [`Trace::child`] is what a backend is told.
+    /// The trace the request belongs to, begun here where no client named one and somebody wants to
+    /// know; [`Trace::child`] is what a backend is told.
     #[must_use]
     pub fn trace(&self) -> Trace {
-        self.0.trace
+        *self.0.trace.get_or_init(Trace::generate)
     }
 
     /// The whole request is here, body included: from now on nobody waits for the client.

@@ -11,8 +11,8 @@ use tower::{Service, ServiceExt};
 use crate::call::memo::Question;
 use crate::canonical::contract::{Location, Operation, Parameter};
 use crate::canonical::{
-    Actor, OperationId, Params, Principal, Problem, ProblemCode, ReadsAs, Request, Response, Sight,
-    Tenant, Viewer,
+    Actor, AtHand, OperationId, Params, Principal, Problem, ProblemCode, ReadsAs, Request,
+    Response, Sight, Tenant, Viewer,
 };
 use crate::dialect::catalog::{Catalog, documents};
 use crate::dialect::route::{Call, Route};
@@ -69,12 +69,12 @@ pub(super) fn doubt(error: &Error, results: &Results) {
 }
 
 /// A service that answers canonical requests.
-pub trait Canonical:
+pub trait Backend:
     Service<Request, Response = Response, Error = Error, Future: Send> + Clone + Send + Sync + 'static
 {
 }
 
-impl<S> Canonical for S where
+impl<S> Backend for S where
     S: Service<Request, Response = Response, Error = Error, Future: Send>
         + Clone
         + Send
@@ -83,8 +83,66 @@ impl<S> Canonical for S where
 {
 }
 
-/// Makes the calls in order. Reads that do not read each other run together; a write runs after
-/// all above it and before all below.
+/// One that may have an answer at hand.
+pub trait Canonical: Backend + AtHand {}
+
+impl<S: Backend + AtHand> Canonical for S {}
+
+/// How far the calls of a request are before anything was waited for.
+#[derive(Debug)]
+pub enum Ahead {
+    /// Nothing was done.
+    Nothing,
+    /// The only call is ready to be made; `None` is not made.
+    Prepared(Option<Request>),
+    /// The only call was made, and answered at once.
+    Answered(Request, Response),
+}
+
+/// The call, where a route makes just one and no more than once: most routes, as read by most
+/// clients.
+#[must_use]
+pub fn only(calls: &[Call]) -> Option<&Call> {
+    match calls {
+        [call] if call.again.is_none() && call.walk.is_none() => Some(call),
+        _ => None,
+    }
+}
+
+/// As far as the only call of a route gets without waiting. What it asks may be `known`.
+///
+/// # Errors
+/// As [`make`].
+pub fn ahead<S: Canonical>(
+    job: Job<'_>,
+    call: &Call,
+    route: &Route,
+    known: Option<&Question>,
+    canonical: &S,
+) -> Result<Ahead, Error> {
+    let prepared = match known {
+        Some(question) => Some(question.request(job.tenant, job.viewer(), job.record)),
+        None => prepare(job, call, &documents(job, &[]))?,
+    };
+    let Some(request) = prepared else { return Ok(Ahead::Prepared(None)) };
+    match canonical.at_hand(&request) {
+        Some(Ok(answer)) => Ok(Ahead::Answered(request, answer)),
+        Some(Err(error)) => {
+            Err(problems::in_callers_words(error, &job.catalog.contract, route, call))
+        }
+        None => Ok(Ahead::Prepared(Some(request))),
+    }
+}
+
+/// Whether an answer is all that was asked for, so that nothing more has to be.
+#[must_use]
+pub fn is_all(job: Job<'_>, call: &Call, answer: &Response) -> bool {
+    let continued = &job.catalog.contract.get(call.operation).continued;
+    !call.whole || !continued.as_ref().is_some_and(|plan| whole::may_go_on(plan, answer))
+}
+
+/// Makes the calls in order, from where they are. Reads that do not read each other run together; a
+/// write runs after all above it and before all below.
 ///
 /// # Errors
 /// The first failure, its parts named as the client wrote them where `route` is given.
@@ -93,34 +151,24 @@ pub async fn make<S: Canonical>(
     calls: &[Call],
     route: Option<&Route>,
     canonical: &S,
+    ahead: Ahead,
 ) -> Result<Results, Error> {
     let mut results: Results = SmallVec::from_elem(None, calls.len());
-    match (calls, results.as_mut_slice()) {
-        // Most routes, as read by most clients.
-        ([call], [result]) if call.again.is_none() && call.walk.is_none() => {
-            if let Some(request) = prepare(job, call, &documents(job, &[]))? {
-                *result = Some(ask(job, call, route, request, canonical).await?);
+    match (only(calls), results.as_mut_slice()) {
+        (Some(call), [result]) => {
+            let (request, answer) = match ahead {
+                Ahead::Answered(request, answer) => (Some(request), Some(answer)),
+                Ahead::Prepared(request) => (request, None),
+                Ahead::Nothing => (prepare(job, call, &documents(job, &[]))?, None),
+            };
+            if let Some(request) = request {
+                *result = Some(asked(job, call, route, request, answer, canonical).await?);
             }
             Ok(results)
         }
         // Boxed, so that it takes no room in the futures of those.
         _ => Box::pin(several(job, calls, route, canonical, results)).await,
     }
-}
-
-/// Makes the one call of a route whose question is known.
-///
-/// # Errors
-/// The call's failure, as of [`make`].
-pub async fn repeat<S: Canonical>(
-    job: Job<'_>,
-    call: &Call,
-    route: &Route,
-    question: &Question,
-    canonical: &S,
-) -> Result<Results, Error> {
-    let request = question.request(job.tenant, job.viewer(), job.record);
-    Ok(smallvec::smallvec![Some(ask(job, call, Some(route), request, canonical).await?)])
 }
 
 /// What a route asks, where that follows from `inputs` alone: one read that reads no body, asked
@@ -235,12 +283,27 @@ pub async fn ask<S: Canonical>(
     request: Request,
     canonical: &S,
 ) -> Result<Response, Error> {
+    asked(job, call, route, request, None, canonical).await
+}
+
+/// As [`ask`]; the answer may be there already, and not be all of it.
+async fn asked<S: Canonical>(
+    job: Job<'_>,
+    call: &Call,
+    route: Option<&Route>,
+    request: Request,
+    answer: Option<Response>,
+    canonical: &S,
+) -> Result<Response, Error> {
     let asked = match call.walk {
         // Boxed: hardly a call walks.
         Some(walk) => Box::pin(pages::all(walk, request, canonical)).await,
         None if call.whole => {
             let contract = &job.catalog.contract;
-            let asked = canonical.clone().oneshot(request.clone()).await;
+            let asked = match answer {
+                Some(answer) => Ok(answer),
+                None => canonical.clone().oneshot(request.clone()).await,
+            };
             match (asked, &contract.get(call.operation).continued) {
                 // Boxed: hardly a conversation is so long.
                 (Ok(answer), Some(plan)) if whole::may_go_on(plan, &answer) => {
@@ -249,7 +312,10 @@ pub async fn ask<S: Canonical>(
                 (asked, _) => asked,
             }
         }
-        None => canonical.clone().oneshot(request).await,
+        None => match answer {
+            Some(answer) => Ok(answer),
+            None => canonical.clone().oneshot(request).await,
+        },
     };
     asked.map_err(|error| match route {
         Some(route) => problems::in_callers_words(error, &job.catalog.contract, route, call),
@@ -350,7 +416,7 @@ fn complete(
     principal: Option<&Arc<Principal>>,
 ) -> Result<(), Error> {
     let lacks = |(position, parameter): &(u8, &Parameter)| {
-        parameter.location == Location::Path && params.get(*position).is_none()
+        parameter.location == Location::Path && !params.has(*position)
     };
     let Some((_, missing)) = (0_u8..).zip(&operation.parameters).find(lacks) else {
         return Ok(());
@@ -419,15 +485,5 @@ fn widen(catalog: &Catalog, operation: OperationId, params: Params) -> Params {
     if !covered {
         return params;
     }
-    let replaced = |position: u8| wide.iter().any(|(p, _)| p == position);
-    let mut both: SmallVec<[(u8, &str); 16]> =
-        params.iter().filter(|(p, _)| !replaced(*p)).chain(wide.iter()).collect();
-    both.sort_by_key(|(position, _)| *position);
-    let mut widened = Params::default();
-    for (position, value) in both {
-        if !widened.push(position, value) {
-            return params.clone();
-        }
-    }
-    widened
+    params.replaced(wide).unwrap_or(params)
 }

@@ -110,23 +110,47 @@ fn thousandths(text: &[u8]) -> Option<u16> {
 
 /// The answer in the coding that the client wants, where it is worth it.
 pub async fn apply(asked: Asked<'_>, rendered: Rendered, wanted: Option<Coding>) -> Rendered {
+    match (apply_here(asked, rendered, wanted), wanted) {
+        (Ok(rendered), _) => rendered,
+        (Err(rendered), None) => rendered,
+        (Err(rendered), Some(coding)) => {
+            let plain = rendered.body.clone();
+            let compressing = tokio::task::spawn_blocking(move || compress(&plain, coding));
+            let coded = compressing.await.ok().flatten();
+            coded_form(rendered, coding, coded)
+        }
+    }
+}
+
+/// As [`apply`], without waiting.
+///
+/// # Errors
+/// The answer as it is, where it is so long that it should be compressed elsewhere.
+pub fn apply_here(
+    asked: Asked<'_>,
+    rendered: Rendered,
+    wanted: Option<Coding>,
+) -> Result<Rendered, Rendered> {
     let Some(coding) = wanted.filter(|_| rendered.varies && rendered.coding.is_none()) else {
-        return rendered;
+        return Ok(rendered);
     };
     let etag = rendered.etag.as_deref().map(|etag| tag(etag, coding));
     let read = asked.method == Method::GET || asked.method == Method::HEAD;
     if read && etag.as_deref().is_some_and(|etag| matches(asked.headers, etag)) {
         // The client has it: there is nothing to compress.
-        return Rendered { etag, coding: Some(coding), ..rendered };
+        return Ok(Rendered { etag, coding: Some(coding), ..rendered });
     }
-    let plain = rendered.body.clone();
-    let coded = if plain.len() > LONG {
-        let compressing = tokio::task::spawn_blocking(move || compress(&plain, coding));
-        compressing.await.ok().flatten()
-    } else {
-        compress(&plain, coding)
-    };
-    let Some(body) = coded else { return rendered };
+    if rendered.body.len() > LONG {
+        return Err(rendered);
+    }
+    let coded = compress(&rendered.body, coding);
+    Ok(coded_form(rendered, coding, coded))
+}
+
+/// What was compressed in the place of what it was made of, and kept beside it.
+fn coded_form(rendered: Rendered, coding: Coding, coded: Option<Vec<u8>>) -> Rendered {
+    let Some(body) = coded.map(Bytes::from) else { return rendered };
+    let etag = rendered.etag.as_deref().map(|etag| tag(etag, coding));
     if let (Some((payload, key)), Some(etag)) = (&rendered.home, &etag) {
         payload.keep_coded(*key, coding, Rendering { body: body.clone(), etag: etag.clone() });
     }
@@ -134,7 +158,7 @@ pub async fn apply(asked: Asked<'_>, rendered: Rendered, wanted: Option<Coding>)
 }
 
 /// `None` where the encoder fails, as it cannot over memory.
-fn compress(plain: &[u8], coding: Coding) -> Option<Bytes> {
+fn compress(plain: &[u8], coding: Coding) -> Option<Vec<u8>> {
     let mut coded = Vec::with_capacity(plain.len() / 4);
     match coding {
         Coding::Gzip => {
@@ -156,7 +180,7 @@ fn compress(plain: &[u8], coding: Coding) -> Option<Bytes> {
     }
     // It may be kept for long.
     coded.shrink_to_fit();
-    Some(coded.into())
+    Some(coded)
 }
 
 fn mark(coding: Coding) -> &'static [u8] {

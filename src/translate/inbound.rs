@@ -1,114 +1,281 @@
 //! The seam itself: a client's request becomes canonical calls, their results become its answer.
 
+use std::future::{Ready, ready};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::future::{BoxFuture, Either};
 use http_body::Body;
 use tower::{Layer, Service};
 
 use crate::call::memo::Memory;
-use crate::call::{Authorised, Call, Claim};
+use crate::call::{Authorised, Call, Claim, Claimed};
+use crate::canonical::payload::Coding;
 use crate::canonical::validate::validate_body;
 use crate::canonical::{FieldProblem, OperationId, Problem, ProblemCode};
-use crate::dialect::catalog::Catalog;
-use crate::dialect::route::{Body as Plan, Route};
+use crate::dialect::Dialect;
+use crate::dialect::catalog::{Catalog, Mount};
+use crate::dialect::route::{Body as Plan, Reply, Route};
 use crate::error::Error;
 
 use super::body::Kind;
-use super::calls::{self, Canonical, Job};
+use super::calls::{self, Ahead, Canonical, Job, Results};
 use super::inputs::{self, Values};
-use super::render::{self, Asked};
+use super::render::{self, Asked, Rendered};
 use super::scratch::{Buffer, translate};
 use super::{Answer, Params, body, coding, content, form, inflate, multipart, problems, uploads};
 
-/// The layer over a canonical service. Its future has no box around it, so what only some routes
-/// need is boxed further in.
-pub fn layer<S, B>(
+/// The layer over a canonical service.
+pub fn layer<S>(params: Arc<Params>) -> impl Layer<S, Service = Seam<S>> + Clone {
+    tower::layer::layer_fn(move |canonical| Seam { params: Arc::clone(&params), canonical })
+}
+
+/// The service. What is at hand is answered at once: its future is no larger than an answer. What
+/// has to be waited for is in a box, for the sake of those.
+#[derive(Clone, Debug)]
+pub struct Seam<S> {
     params: Arc<Params>,
-) -> impl Layer<
-    S,
-    Service = impl Service<Authorised<B>, Response = Answer, Error = Error, Future: Send>
-              + Clone
-              + Send
-              + Sync
-              + use<S, B>,
-> + Clone
-+ use<S, B>
+    canonical: S,
+}
+
+/// An answer at once, or one that is waited for.
+pub type Answering =
+    Either<Ready<Result<Answer, Error>>, BoxFuture<'static, Result<Answer, Error>>>;
+
+impl<S, B> Service<Authorised<B>> for Seam<S>
 where
     S: Canonical,
     B: Body<Data = Bytes, Error: std::fmt::Display> + Send + 'static,
 {
-    tower::layer::layer_fn(move |canonical: S| {
-        let params = Arc::clone(&params);
-        tower::service_fn(move |authorised: Authorised<B>| {
-            serve(Arc::clone(&params), canonical.clone(), authorised)
-        })
-    })
+    type Response = Answer;
+    type Error = Error;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut authorised: Authorised<B>) -> Answering {
+        let head = &mut authorised.call.head;
+        coding::plain_tags(&mut head.headers);
+        match begin(&self.params, &self.canonical, &authorised) {
+            Err(error) => Either::Left(ready(Err(error))),
+            Ok(Begun::Answered(answer)) => Either::Left(ready(Ok(answer))),
+            Ok(Begun::Rendered(made)) => {
+                let params = Arc::clone(&self.params);
+                Either::Right(Box::pin(compressed(params, authorised, *made)))
+            }
+            Ok(Begun::Waiting(waiting)) => {
+                let (params, canonical) = (Arc::clone(&self.params), self.canonical.clone());
+                Either::Right(Box::pin(serve(params, canonical, authorised, waiting)))
+            }
+        }
+    }
+}
+
+/// How far a request gets without waiting.
+enum Begun {
+    /// To its end.
+    Answered(Answer),
+    /// To a body that is worth compressing, and too long to do it here.
+    Rendered(Box<Made>),
+    /// To the client's body, or to the backend.
+    Waiting(Waiting),
+}
+
+struct Waiting {
+    /// The document `inputs`, unless it is known.
+    inputs: Option<Buffer>,
+    ahead: Ahead,
+    /// What was counted while the credential was read would not be counted again.
+    counted: bool,
+}
+
+/// A body that is not compressed yet: by which of the route's replies, of which results.
+struct Made {
+    reply: usize,
+    rendered: Rendered,
+    results: Results,
+}
+
+/// A route that was recognised, and where.
+struct Place<'a> {
+    mount: &'a Mount,
+    dialect: &'a Arc<Dialect>,
+    route: &'a Route,
+    claimed: &'a Claimed,
+}
+
+fn place<B>(call: &Call<B>) -> Result<Place<'_>, Error> {
+    match (call.mounted(), call.route()) {
+        (_, None) => Err(no_route(call)),
+        (None, _) => Err(ProblemCode::NotFound.into()),
+        (Some((mount, dialect)), Some((route, claimed))) => {
+            Ok(Place { mount, dialect, route, claimed })
+        }
+    }
+}
+
+fn job<'a, B>(authorised: &'a Authorised<B>, mount: &'a Mount, inputs: &'a [u8]) -> Job<'a> {
+    Job {
+        catalog: &authorised.call.catalog,
+        tenant: &mount.tenant,
+        principal: Some(&authorised.principal),
+        sight: authorised.sight.as_ref(),
+        inputs,
+        request: None,
+        body: None,
+        record: &authorised.call.record,
+    }
+}
+
+fn begin<S: Canonical, B>(
+    params: &Params,
+    canonical: &S,
+    authorised: &Authorised<B>,
+) -> Result<Begun, Error> {
+    let call = &authorised.call;
+    let Place { mount, dialect, route, claimed } = place(call)?;
+    let query = call.head.uri.query();
+    let counted = matches!(call.memory, Memory::Lesson(_)) && call.record.has_mapping();
+    let mut inputs = None;
+    if call.memory.known().is_none() {
+        if dialect.quirks.reject_unknown_members {
+            known_query(route, query)?;
+        }
+        let values = Values {
+            route,
+            path: &claimed.path,
+            address: call.head.uri.path(),
+            query,
+            headers: &call.head.headers,
+            config: &params.values,
+        };
+        let inputs = inputs.insert(Buffer::take());
+        values.write(&route.inputs, Some(&authorised.principal), inputs);
+    }
+    let unread = route.body.is_none() && route.files.is_none() && route.guard.is_none();
+    let Some(only) = calls::only(&route.calls).filter(|_| unread) else {
+        return Ok(Begun::Waiting(Waiting { inputs, ahead: Ahead::Nothing, counted }));
+    };
+    let job = job(authorised, mount, read(call, inputs.as_ref()));
+    call.record.arrived();
+    let question = call.memory.known().map(|known| &known.question);
+    match calls::ahead(job, only, route, question, canonical)? {
+        Ahead::Answered(_, response)
+            if calls::is_all(job, only, &response) && response.payload.content.is_none() =>
+        {
+            let results = Results::from_elem(Some(response), 1);
+            let (reply, rendered, wanted) = rendered(job, params, call, &results)?;
+            let asked = Asked { method: &call.head.method, headers: &call.head.headers };
+            learn(job, authorised, counted);
+            match coding::apply_here(asked, rendered, wanted) {
+                Ok(rendered) => {
+                    shown(asked, params, route, reply, rendered, &results).map(Begun::Answered)
+                }
+                Err(rendered) => {
+                    let which = route.replies.iter().position(|known| std::ptr::eq(known, reply));
+                    let reply = which.unwrap_or_default();
+                    Ok(Begun::Rendered(Box::new(Made { reply, rendered, results })))
+                }
+            }
+        }
+        ahead => Ok(Begun::Waiting(Waiting { inputs, ahead, counted })),
+    }
+}
+
+/// The document `inputs`, as it was written, or as it is known.
+fn read<'a, B>(call: &'a Call<B>, written: Option<&'a Buffer>) -> &'a [u8] {
+    match (written, call.memory.known()) {
+        (Some(written), _) => written,
+        (None, Some(known)) => &known.inputs,
+        (None, None) => &[],
+    }
+}
+
+/// Remembers what the request means, for the next one that is the same.
+fn learn<B>(job: Job<'_>, authorised: &Authorised<B>, counted: bool) {
+    let Authorised { call, principal, sight } = authorised;
+    let (Memory::Lesson(lesson), false) = (&call.memory, counted) else { return };
+    if lesson.is_on()
+        && let Some((route, claimed)) = call.route()
+        && let Some(question) = calls::question(job, route)
+    {
+        let who = (Arc::clone(principal), sight.clone());
+        lesson.learned(claimed.clone(), who, job.inputs, &question);
+    }
+}
+
+/// The body of the answer to a call that is answered, and the coding it is wanted in.
+fn rendered<'a, B>(
+    job: Job<'a>,
+    params: &Params,
+    call: &'a Call<B>,
+    results: &Results,
+) -> Result<(&'a Reply, Rendered, Option<Coding>), Error> {
+    let Place { dialect, route, .. } = place(call)?;
+    let unread = |error: &Error| calls::doubt(error, results);
+    let reply = render::choose(job, route, results).inspect_err(unread)?;
+    let wanted = if params.compression { coding::wanted(&call.head.headers) } else { None };
+    let revision = render::carries_revision(dialect);
+    let rendered =
+        render::body(job, route, reply, results, revision, wanted).inspect_err(unread)?;
+    if let Some(outcome) = render::outcome(results) {
+        call.record.cache(outcome);
+    }
+    Ok((reply, rendered, wanted))
+}
+
+fn shown(
+    asked: Asked<'_>,
+    params: &Params,
+    route: &Route,
+    reply: &Reply,
+    mut rendered: Rendered,
+    results: &Results,
+) -> Result<Answer, Error> {
+    rendered.varies &= params.compression;
+    render::answer(asked, route, reply, rendered, results)
+}
+
+/// What was at hand, but is to be compressed elsewhere.
+async fn compressed<B>(
+    params: Arc<Params>,
+    authorised: Authorised<B>,
+    made: Made,
+) -> Result<Answer, Error> {
+    let Made { reply, rendered, results } = made;
+    // A body that is not read need not be `Sync`.
+    let (call, _) = authorised.call.split();
+    let Place { route, .. } = place(&call)?;
+    let reply = route.replies.get(reply).ok_or(ProblemCode::Internal)?;
+    let asked = Asked { method: &call.head.method, headers: &call.head.headers };
+    let wanted = coding::wanted(asked.headers);
+    let rendered = coding::apply(asked, rendered, wanted).await;
+    shown(asked, &params, route, reply, rendered, &results)
 }
 
 async fn serve<S, B>(
     params: Arc<Params>,
     canonical: S,
     authorised: Authorised<B>,
+    waiting: Waiting,
 ) -> Result<Answer, Error>
 where
     S: Canonical,
     B: Body<Data = Bytes, Error: std::fmt::Display> + Send,
 {
     let Authorised { call, principal, sight } = authorised;
-    if call.route().is_none() {
-        return Err(no_route(&call));
-    }
-    let Call { mut head, body, catalog, claim, record, memory, .. } = call;
-    coding::plain_tags(&mut head.headers);
-    let Some((mount, dialect)) = crate::call::mounted(&catalog, &claim) else {
-        return Err(ProblemCode::NotFound.into());
-    };
-    let Claim::Route(claimed) = &claim else { return Err(ProblemCode::NotFound.into()) };
-    let Some(route) = catalog.route(claimed.route) else {
-        return Err(ProblemCode::NotFound.into());
-    };
-
-    let query = head.uri.query();
-    let known = memory.known();
-    // What was counted while the credential was read would not be counted again.
-    let lesson = match &memory {
-        Memory::Lesson(lesson) if lesson.is_on() && !record.has_mapping() => Some(lesson),
-        _ => None,
-    };
-    let mut written = None;
-    let inputs = match known {
-        Some(known) => &*known.inputs,
-        None => {
-            if dialect.quirks.reject_unknown_members {
-                known_query(route, query)?;
-            }
-            let values = Values {
-                route,
-                path: &claimed.path,
-                address: head.uri.path(),
-                query,
-                headers: &head.headers,
-                config: &params.values,
-            };
-            let inputs = written.insert(Buffer::take());
-            values.write(&route.inputs, Some(&principal), inputs);
-            &*inputs
-        }
-    };
-
-    let mut job = Job {
-        catalog: &catalog,
-        tenant: &mount.tenant,
-        principal: Some(&principal),
-        sight: sight.as_ref(),
-        inputs,
-        request: None,
-        body: None,
-        record: &record,
-    };
+    let (call, body) = call.split();
+    let authorised = Authorised { call, principal, sight };
+    let Authorised { call, .. } = &authorised;
+    let (record, headers) = (&call.record, &call.head.headers);
+    let Place { mount, dialect, route, .. } = place(call)?;
+    let Waiting { inputs, ahead, counted } = waiting;
+    let mut job = job(&authorised, mount, read(call, inputs.as_ref()));
     let form = route.files.as_ref().filter(|_| !body.is_end_stream());
-    let form = form.and_then(|files| Some((files, uploads::boundary(&head.headers)?)));
+    let form = form.and_then(|files| Some((files, uploads::boundary(headers)?)));
     let (received, file) = match (form, &route.body) {
         (Some((files, boundary)), _) => {
             let receiving = uploads::receive(job, files, body, &boundary, &params, &canonical);
@@ -118,7 +285,7 @@ where
         }
         (None, Some(plan)) => {
             let habit = dialect.quirks.empty_body_as_object;
-            let receiving = receive(&head.headers, body, plan, habit, &params);
+            let receiving = receive(headers, body, plan, habit, &params);
             // Boxed: most requests are reads.
             (Box::pin(receiving).await?, None)
         }
@@ -135,48 +302,34 @@ where
         let form = |plan: &&Plan| file.is_none() || plan.whole.is_none();
         if let Some(plan) = route.body.as_ref().filter(form) {
             let documents = [Some(job.inputs), Some(&*sent)];
-            decoded = translate(&plan.program, &documents, &record, Bytes::copy_from_slice)
+            decoded = translate(&plan.program, &documents, record, Bytes::copy_from_slice)
                 .map_err(problems::refuse)?;
             if let Some(operation) = plan.whole {
-                whole(&catalog, operation, &decoded)?;
+                whole(job.catalog, operation, &decoded)?;
             }
             job.body = Some(&decoded);
         }
         job.request = Some(&sent);
     }
     record.arrived();
-    let results = match (file, known.zip(route.calls.first())) {
+    let results = match file {
         // The file was all that there was to ask.
-        (Some(answer), _) => smallvec::smallvec![Some(answer)],
-        (None, Some((known, call))) => {
-            calls::repeat(job, call, route, &known.question, &canonical).await?
-        }
-        (None, None) => calls::make(job, &route.calls, Some(route), &canonical).await?,
+        Some(answer) => smallvec::smallvec![Some(answer)],
+        None => calls::make(job, &route.calls, Some(route), &canonical, ahead).await?,
     };
-    let unread = |error: &Error| calls::doubt(error, &results);
-    let reply = render::choose(job, route, &results).inspect_err(unread)?;
-    let asked = Asked { method: &head.method, headers: &head.headers };
+    let asked = Asked { method: &call.head.method, headers };
     if let Some(response) = results.iter().flatten().next_back()
         && let Some(content) = &response.payload.content
     {
+        let unread = |error: &Error| calls::doubt(error, &results);
+        render::choose(job, route, &results).inspect_err(unread)?;
         record.cache(response.outcome);
         return content::answer(asked, response, content);
     }
-    let wanted = if params.compression { coding::wanted(&head.headers) } else { None };
-    let revision = render::carries_revision(dialect);
-    let rendered =
-        render::body(job, route, reply, &results, revision, wanted).inspect_err(unread)?;
-    if let Some(outcome) = render::outcome(&results) {
-        record.cache(outcome);
-    }
-    let mut rendered = coding::apply(asked, rendered, wanted).await;
-    rendered.varies &= params.compression;
-    if let Some(lesson) = lesson
-        && let Some(question) = calls::question(job, route)
-    {
-        lesson.learned(claimed.clone(), (Arc::clone(&principal), sight.clone()), inputs, &question);
-    }
-    render::answer(asked, route, reply, rendered, &results)
+    let (reply, rendered, wanted) = rendered(job, &params, call, &results)?;
+    let rendered = coding::apply(asked, rendered, wanted).await;
+    learn(job, &authorised, counted);
+    shown(asked, &params, route, reply, rendered, &results)
 }
 
 /// Validates a canonical body as it stands.

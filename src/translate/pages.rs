@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::json::scan::{self, Limits};
 use crate::json::{text, walk};
 
-use super::calls::Canonical;
+use super::calls::Backend;
 
 /// Most bytes of a joined list: no single answer may be longer.
 pub(super) const MOST_BYTES: usize = 16 << 20;
@@ -23,7 +23,7 @@ pub(super) const MOST_BYTES: usize = 16 << 20;
 ///
 /// # Errors
 /// The first failure; 413 for a list with more pages than the walk may join.
-pub(super) async fn all<S: Canonical>(
+pub(super) async fn all<S: Backend>(
     plan: Walk,
     request: Request,
     canonical: &S,

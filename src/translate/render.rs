@@ -1,5 +1,6 @@
 //! A route's results as the client's answer: rendered once per entry, route and bound inputs.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::hash::BuildHasher as _;
 use std::sync::{Arc, LazyLock};
@@ -30,6 +31,13 @@ const JSON: &str = "application/json";
 
 /// Digests of bound inputs are keyed anew in each process, so nobody can aim at a collision.
 static INPUTS: LazyLock<foldhash::quality::RandomState> = LazyLock::new(Default::default);
+
+/// Room for the validators of some sixty answers, given back when the last of them is gone.
+const ETAGS_BYTES: usize = 2048;
+
+thread_local! {
+    static ETAGS: RefCell<BytesMut> = RefCell::default();
+}
 
 /// The reply whose condition holds.
 ///
@@ -108,9 +116,10 @@ pub fn body(
         }
     }
     let own = last.filter(|_| revision).and_then(|response| response.payload.revision.as_deref());
+    let kept = home.is_some();
     let made = |out: &[u8], hidden| match page {
-        None => (Ok(seal(out, own)), hidden),
-        Some(page) => (page.render(out).map(|page| seal(page.as_bytes(), None)), hidden),
+        None => (Ok(seal(out, own, kept)), hidden),
+        Some(page) => (page.render(out).map(|page| seal(page.as_bytes(), None, kept)), hidden),
     };
     let (rendering, hidden) = translate_seen(program, &documents(job, results), job.record, made)
         .map_err(|faults| problems::unreadable(&faults))?;
@@ -127,20 +136,40 @@ pub(super) fn unfilled(why: String) -> Error {
     Error::from(ProblemCode::Internal).within(format!("a page is not filled in: {why}"))
 }
 
-/// A body and its validator (`own`, or one of its bytes), in one piece of memory.
-fn seal(body: &[u8], own: Option<&str>) -> Rendering {
-    let mut both = BytesMut::with_capacity(body.len() + own.map_or(34, |own| own.len() + 2));
-    both.extend_from_slice(body);
-    let sealed = both.split().freeze();
-    match own {
+/// A body and its validator (`own`, or one of its bytes). What is kept lies in one piece of memory;
+/// the validator of what is not lies with those of others, and takes none of its own.
+fn seal(body: &[u8], own: Option<&str>, kept: bool) -> Rendering {
+    let length = own.map_or(34, |own| own.len() + 2);
+    let write = |out: &mut BytesMut| match own {
         Some(revision) => {
-            both.extend_from_slice(b"\"");
-            both.extend_from_slice(revision.as_bytes());
-            both.extend_from_slice(b"\"");
+            out.extend_from_slice(b"\"");
+            out.extend_from_slice(revision.as_bytes());
+            out.extend_from_slice(b"\"");
         }
-        None => validator(body, &mut both),
+        None => validator(body, out),
+    };
+    let alone = || {
+        let mut both = BytesMut::with_capacity(body.len() + length);
+        both.extend_from_slice(body);
+        let sealed = both.split().freeze();
+        write(&mut both);
+        Rendering { body: sealed, etag: both.freeze() }
+    };
+    if kept {
+        return alone();
     }
-    Rendering { body: sealed, etag: both.freeze() }
+    let etag = ETAGS.try_with(|room| {
+        let mut room = room.try_borrow_mut().ok()?;
+        if room.capacity() < length {
+            *room = BytesMut::with_capacity(length.max(ETAGS_BYTES));
+        }
+        write(&mut room);
+        Some(room.split().freeze())
+    });
+    match etag {
+        Ok(Some(etag)) => Rendering { body: Bytes::copy_from_slice(body), etag },
+        _ => alone(),
+    }
 }
 
 /// Notes what was kept back of an answer that was asked for as the caller may see it: the backend

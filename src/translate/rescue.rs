@@ -1,7 +1,8 @@
 //! The only place where a failure becomes an answer, in the words of the caller's dialect.
 
+use std::any::Any;
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, Ready, ready};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::CatchUnwind;
+use futures_util::future::{CatchUnwind, Either};
 use http::header::{
     ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE,
 };
@@ -72,9 +73,17 @@ where
             record: call.record.clone(),
             head: call.head.method == Method::HEAD,
         };
-        Rescued { inner: AssertUnwindSafe(self.inner.call(call)).catch_unwind(), caller }
+        // What is at hand is answered in here already.
+        let inner = match std::panic::catch_unwind(AssertUnwindSafe(|| self.inner.call(call))) {
+            Ok(answer) => Either::Left(AssertUnwindSafe(answer).catch_unwind()),
+            Err(panic) => Either::Right(ready(Err(panic))),
+        };
+        Rescued { inner, caller }
     }
 }
+
+/// What a panic was told.
+type Panic = Box<dyn Any + Send>;
 
 /// Status, media type, body and further headers of a refusal.
 type Envelope<'a> = (u16, &'static str, Bytes, &'a [(Box<str>, Box<str>)]);
@@ -95,9 +104,9 @@ struct Caller {
 pin_project! {
     /// An answer on its way, failures caught.
     #[derive(Debug)]
-    pub struct Rescued<F> {
+    pub struct Rescued<F: Future> {
         #[pin]
-        inner: CatchUnwind<AssertUnwindSafe<F>>,
+        inner: Either<CatchUnwind<AssertUnwindSafe<F>>, Ready<Result<F::Output, Panic>>>,
         caller: Caller,
     }
 }
