@@ -160,6 +160,7 @@ impl<B> Call<B> {
 
 /// What a credential's look-ups gave.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "short-lived; a box would be memory for a request")]
 pub enum Found {
     /// What it yields.
     Facts(Facts),

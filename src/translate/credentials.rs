@@ -113,6 +113,7 @@ impl<S: Canonical> LookUps<S> {
         Ok(known)
     }
 
+    #[allow(clippy::result_large_err, reason = "moved once, into the box of the wait")]
     fn anew<B>(
         &self,
         call: &Call<B>,

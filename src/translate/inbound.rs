@@ -75,6 +75,7 @@ where
 }
 
 /// How far a request gets without waiting.
+#[allow(clippy::large_enum_variant, reason = "short-lived; a box would be memory for a request")]
 enum Begun {
     /// To its end.
     Answered(Answer),
