@@ -96,7 +96,7 @@ async fn a_look_up_that_fails_is_made_once() {
     let (backend, _gateway, client) = set_up().await;
     many(&client, PUBLIC, NONE).await;
     let (contact, identities) = ("/v1/accounts/1/contacts/n:902", "/v1/accounts/1/identities");
-    backend.tell(Method::DELETE, contact, 200, r#"{"id":"cnt_9Zk","deleted":true}"#);
+    backend.tell(Method::DELETE, contact, 200, r#"{"id":"cnt_9Zk","number":902}"#);
     let gone = "/api/v1/accounts/1/contacts/902";
     client.send(Method::DELETE, gone, AGENT, "").await.expect(200);
     let problem = r#"{"type":"about:blank","title":"Not found","status":404,"code":"not_found"}"#;
