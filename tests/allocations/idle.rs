@@ -22,8 +22,8 @@ fn an_idle_connection_holds_little() {
     let _alone = alone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let backend = backend(&Asked::default()).await;
-        let address = gateway(backend, true).await;
+        let backend = backend(&Asked::default(), 16).await;
+        let address = gateway(backend, true).await.address;
         let request = READS[0].request("");
         let mut buffer = vec![0; 1 << 20];
         let mut open = async |connections: usize, kept: &mut Vec<TcpStream>| {

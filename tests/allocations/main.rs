@@ -19,6 +19,7 @@ mod inside;
 mod programs; // the translator alone
 mod served; // the whole path, over real sockets
 mod shipped;
+mod stampede; // many who want what nobody has yet
 mod support;
 
 use std::alloc::System;
@@ -31,13 +32,18 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// How often `work` allocates, once it is warm: the fewest of several rounds, for the test harness
 /// may speak up in the middle of one.
-fn count(mut work: impl FnMut()) -> usize {
+fn count(work: impl FnMut()) -> usize {
+    taken(work).0
+}
+
+/// As [`count`], and of how many bytes.
+fn taken(mut work: impl FnMut()) -> (usize, usize) {
     const ROUNDS: usize = 5;
     let once = || {
         let region = Region::new(ALLOCATOR);
         work();
         let change = region.change();
-        change.allocations + change.reallocations
+        (change.allocations + change.reallocations, change.bytes_allocated)
     };
     std::iter::repeat_with(once).take(ROUNDS).min().unwrap_or_default()
 }

@@ -9,8 +9,6 @@
 //! arena has grown.
 
 mod fill;
-#[cfg(test)]
-mod judged;
 mod lanes;
 mod skip;
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::*;
+use crate::json::scan::*;
 use crate::json::shape::{Elements, Member};
 
 /// Values and parts of values that some reader accepts, and none should, but for those that all do.

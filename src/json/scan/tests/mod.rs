@@ -1,3 +1,7 @@
+//! The scan on small documents, on those of `serde_json`, and on [`judged`] ones.
+
+mod judged;
+
 use super::*;
 use crate::json::shape::{Elements, Member};
 use proptest::prelude::*;
