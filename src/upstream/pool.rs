@@ -5,8 +5,8 @@
 //! request is moved by nobody; that the backend closed it is seen when it is taken, before anything is
 //! written to it. The one that was used last is taken first, so that those that are not needed get old.
 //!
-//! A pool that comes with hyper has a task for each connection: that costs a tenth of a translated
-//! read, see `docs/decisions/0007-connections-to-backends.md`.
+//! A pool that comes with hyper has a task for each connection, and channels to it; what they cost is
+//! in `docs/decisions/0007-connections-to-backends.md`.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
