@@ -38,8 +38,12 @@ use crate::telemetry::record::Record;
 
 use super::Claimed;
 
-/// Reads that are remembered at once. At about half a kilobyte each, two megabytes.
+/// Reads that are remembered at once.
 const PLACES: usize = 4096;
+
+/// Longest text of a read that is remembered: its inputs, parameters and bodies, its look-ups' included.
+/// With what they stand in, the whole memory has some 12 megabytes at most.
+const MOST_TEXT: usize = 1024;
 
 /// Differ from request to request and say nothing that shapes an answer, unless a mapping reads
 /// them. What proxies say of the client and the host is digested as it is believed.
@@ -287,6 +291,11 @@ impl Lesson {
         question: &Request,
     ) {
         let Some(look_ups) = &self.look_ups else { return };
+        let question = Question::of(question);
+        let asked = look_ups.iter().map(|look_up| &look_up.question).chain([&question]);
+        if inputs.len() + asked.map(Question::text).sum::<usize>() > MOST_TEXT {
+            return;
+        }
         self.memo.learn(Known {
             digest: self.digest,
             memo: Arc::downgrade(&self.memo),
@@ -295,7 +304,7 @@ impl Lesson {
             sight,
             look_ups: look_ups.clone(),
             inputs: inputs.into(),
-            question: Question::of(question),
+            question,
         });
     }
 }
@@ -309,6 +318,12 @@ impl Question {
             actor: request.actor.clone(),
             fresh: request.fresh,
         }
+    }
+
+    /// Bytes of its text.
+    fn text(&self) -> usize {
+        let (ends, text) = self.params.pieces();
+        size_of::<u64>() * ends.len() + text.len() + self.body.len()
     }
 
     /// It as a request.
@@ -414,6 +429,25 @@ mod tests {
         assert_eq!(digests.len(), all);
         let passing = head(|h| h.header("x-request-id", "7").header("x-forwarded-for", "::1"));
         assert_eq!(memo.digest(&plain, None), memo.digest(&passing, None));
+    }
+
+    /// A client may ask for thousands of long things; what is kept of them is bounded all the same.
+    #[test]
+    fn what_is_long_is_not_remembered() {
+        let (memo, head) = (memo(&[]), head(|h| h));
+        assert!(PLACES * (size_of::<Known>() + MOST_TEXT) < 12 << 20, "{}", size_of::<Known>());
+        assert!(matches!(memo.recall(&head, None), Memory::Nothing));
+        let Memory::Lesson(lesson) = memo.recall(&head, None) else { panic!() };
+        let learn = |inputs: usize, parameter: usize| {
+            let mut question = question();
+            assert!(question.params.push(0, &"x".repeat(parameter)));
+            let claimed = Claimed { mount: 0, route: 1, path: PathValues::default() };
+            lesson.learned(claimed, (principal("agent"), None), &vec![b' '; inputs], &question);
+            memo.recall(&head, None).known().is_some()
+        };
+        assert!(!learn(MOST_TEXT, 1));
+        assert!(!learn(1, MOST_TEXT));
+        assert!(learn(MOST_TEXT / 2, MOST_TEXT / 4));
     }
 
     #[test]

@@ -63,10 +63,12 @@ where
             Method::GET => self.memo.recall(&head, named),
             _ => Memory::Nothing,
         };
-        let claim = match (&memory, host(&head, named)) {
-            (Memory::Known(known), _) => Claim::Route(known.claimed.clone()),
-            (_, Ok(host)) => claim(catalog.recognise(host, head.method.as_str(), target)),
-            (_, Err(why)) => Claim::Misaddressed(why),
+        let claim = match memory.known() {
+            Some(known) => Claim::Route(known.claimed.clone()),
+            None => match host(&head, named) {
+                Ok(host) => claim(catalog.recognise(host, head.method.as_str(), target)),
+                Err(why) => Claim::Misaddressed(why),
+            },
         };
         if let Some((_, dialect)) = mounted(&catalog, &claim) {
             let route = match &claim {
