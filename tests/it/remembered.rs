@@ -90,6 +90,26 @@ async fn whoever_is_no_longer_found_is_no_longer_let_in() {
     }
 }
 
+/// The address is now somebody else's, and the conversation is still there: an answer about another
+/// identity is no longer about who was asked for.
+#[tokio::test]
+async fn whoever_is_somebody_else_now_is_not_taken_for_who_was() {
+    let (backend, _gateway, client) = set_up().await;
+    for answer in many(&client, PUBLIC, NONE).await {
+        answer.expect(200);
+    }
+    // A write after which nobody's identity is kept.
+    let contact = "/v1/accounts/1/contacts/n:902";
+    backend.tell(Method::DELETE, contact, 200, r#"{"id":"cnt_9Zk","number":902}"#);
+    let gone = "/api/v1/accounts/1/contacts/902";
+    client.send(Method::DELETE, gone, AGENT, "").await.expect(200);
+    desk::know(&backend, "stranger");
+    for answer in many(&client, PUBLIC, NONE).await {
+        answer.expect(404);
+    }
+    client.get(ACCOUNT, AGENT).await.expect(200);
+}
+
 /// Whoever is known is looked up to be known again, and is not looked up twice for that.
 #[tokio::test]
 async fn a_look_up_that_fails_is_made_once() {
