@@ -48,7 +48,31 @@ pub(super) fn compare(
     COMPARED.with_borrow_mut(|compared| {
         compared.runs += 1;
         if fast != slow {
-            compared.differences.push(format!("fast: {fast:?}; reference: {slow:?}"));
+            compared.differences.push(apart(&format!("{fast:?}"), &format!("{slow:?}")));
         }
     });
+}
+
+/// Where two texts part, with a little of what is around: a whole conversation says nothing to anybody.
+fn apart(fast: &str, slow: &str) -> String {
+    const BEFORE: usize = 40;
+    const SHOWN: usize = 160;
+    let same = fast.chars().zip(slow.chars()).take_while(|(a, b)| a == b).count();
+    let from = same.saturating_sub(BEFORE);
+    let part = |text: &str| text.chars().skip(from).take(SHOWN).collect::<String>();
+    format!("from character {from} on, fast: {}; reference: {}", part(fast), part(slow))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::apart;
+
+    #[test]
+    fn a_difference_is_shown_where_it_is() {
+        assert_eq!(apart("[1]", "[2]"), "from character 0 on, fast: [1]; reference: [2]");
+        let long = "ü".repeat(9_000);
+        let shown = apart(&format!("{long}a{long}"), &format!("{long}b{long}"));
+        assert!(shown.starts_with("from character 8960 on, fast: üü") && shown.len() < 1_000);
+        assert!(shown.contains("üa") && shown.contains("üb"), "{shown}");
+    }
 }
