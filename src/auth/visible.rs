@@ -148,7 +148,8 @@ impl Eye<'_> {
         let candidates = || rule.any.iter().filter(|tests| tests.iter().all(fits));
         let facts = payload.facts.get_or_init(|| {
             members(&payload.body, |name| {
-                let mut tests = candidates().flatten();
+                // For whoever looks: the next one may see by another alternative.
+                let mut tests = rule.any.iter().flatten();
                 tests.any(|test| matches!(&test.of, Subject::Member(own) if **own == *name))
             })
         });
