@@ -15,6 +15,7 @@ mod framing;
 mod network;
 mod peers;
 mod places;
+mod taking;
 mod unread;
 mod watched;
 
@@ -62,8 +63,9 @@ pub struct Params {
     /// Default 10 s.
     pub header_timeout: Duration,
     /// How long a connection may stay without a request in flight, and how long a peer may take
-    /// no byte of an answer. Default 75 s: longer than the keep-alive of the usual proxies (60 s),
-    /// so that they close first and never write into a closing connection.
+    /// no byte of an answer; one that takes an answer slowly is waited for so long in all, and a
+    /// second more for each KiB that it took. Default 75 s: longer than the keep-alive of the usual
+    /// proxies (60 s), so that they close first and never write into a closing connection.
     pub idle_timeout: Duration,
     /// How long requests in flight may take after the shutdown began. Default 20 s.
     pub grace: Duration,

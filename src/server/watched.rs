@@ -9,7 +9,7 @@
 //! connection is idle. HTTP/2 frames arrive while nothing is asked for (pings), so there the head
 //! has no limit of its own and the idle one stands for it. Time in flight is the request's: its
 //! deadline is set where requests are known. Once it is answered, what counts is that the peer takes
-//! something of the answer now and then.
+//! something of the answer now and then, and not too little of it ([`Taking`]).
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -25,6 +25,7 @@ use super::Params;
 use super::activity::Activity;
 use super::framing::{Framing, Protocol};
 use super::peers::{Peers, Refusal};
+use super::taking::Taking;
 
 /// A write of so many bytes is part of an answer. What keeps an HTTP/2 connection alive is shorter,
 /// and must not pass for a client that takes its answer.
@@ -70,7 +71,7 @@ pub(super) struct Watched<T> {
     framing: Framing,
     peers: Arc<Peers>,
     read_limit: Pin<Box<Sleep>>,
-    write_limit: Option<Pin<Box<Sleep>>>,
+    taking: Taking,
 }
 
 impl<T> Watched<T> {
@@ -94,7 +95,7 @@ impl<T> Watched<T> {
             framing: Framing::new(),
             peers,
             read_limit: Box::pin(sleep(params.header_timeout)),
-            write_limit: None,
+            taking: Taking::new(params.idle_timeout),
         }
     }
 
@@ -164,17 +165,15 @@ impl<T> Watched<T> {
     ) -> Poll<io::Result<usize>> {
         self.flushed = false;
         if let Poll::Ready(result) = poll {
-            self.write_limit = None;
+            self.taking.took(*result.as_ref().unwrap_or(&0));
             if result.as_ref().is_ok_and(|n| !self.http2 || *n >= OF_AN_ANSWER) {
                 self.activity.note();
             }
             return Poll::Ready(result);
         }
-        let limit = self.idle_timeout;
-        let waiting = self.write_limit.get_or_insert_with(|| Box::pin(sleep(limit)));
-        ready!(waiting.as_mut().poll(cx));
+        ready!(self.taking.poll_over(cx));
         self.peers.refuse(Refusal::Stalled);
-        Poll::Ready(Err(timed_out("the peer takes nothing")))
+        Poll::Ready(Err(timed_out("the peer takes too little")))
     }
 }
 
@@ -247,7 +246,7 @@ impl<T: AsyncRead + Unpin> Watched<T> {
                         ready!(self.read_limit.as_mut().poll(cx));
                     }
                 }
-                if self.write_limit.is_some() {
+                if self.taking.is_waiting() {
                     // Idle, as far as the request is concerned: its whole answer is in the buffer.
                     self.peers.refuse(Refusal::Stalled);
                 } else if self.phase == Phase::Head {
@@ -305,6 +304,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         ready!(Pin::new(&mut this.inner).poll_flush(cx))?;
         // hyper flushes what is under it once it has nothing left to write itself.
         let wrote = !std::mem::replace(&mut this.flushed, true);
+        this.taking.done();
         // An idle time begins here: nobody reads again before the peer sends something, or the clock
         // strikes that was set for what was there before.
         if wrote && this.phase == Phase::Idle && !this.http2 {

@@ -192,6 +192,23 @@ async fn a_resting_connection_ends_when_told_and_when_its_time_is_over() {
     }
 }
 
+/// Each time it takes something before its patience is over, and all the same it is not worth the
+/// memory of an answer.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_an_answer_by_the_byte_is_cut_off() {
+    let (client, server) = duplex(16);
+    let mut one = one(client, server);
+    one.client.write_all(&get("/")).await.unwrap();
+    let mut taken = 0;
+    while !one.ended.is_finished() {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        let mut piece = [0; 8];
+        taken += one.client.read(&mut piece).await.unwrap();
+        assert!(taken < 48, "{taken}");
+    }
+    assert_eq!(one.peers.refused(Refusal::Stalled), 1);
+}
+
 #[tokio::test]
 async fn a_request_is_one_read_and_its_answer_one_write() {
     const REQUESTS: usize = 64;
