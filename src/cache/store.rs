@@ -27,7 +27,7 @@ const OVERHEAD: usize = 384;
 /// So long a question whose answer could not be stored is asked by everyone alone.
 const ALONE: Duration = Duration::from_secs(5);
 
-/// No answer takes more than this part of the whole room.
+/// No answer takes more than this part of the whole room, and its renderings no more again.
 const LARGEST: u64 = 8;
 
 /// A stored answer.
@@ -142,9 +142,14 @@ struct Growth {
     entries: Weak<Entries>,
     entry: Weak<Entry>,
     key: Arc<[u8]>,
+    most: usize,
 }
 
 impl Watcher for Growth {
+    fn most(&self) -> usize {
+        self.most
+    }
+
     fn heavier(&self, _: usize) {
         let (Some(entries), Some(entry)) = (self.entries.upgrade(), self.entry.upgrade()) else {
             return;
@@ -260,7 +265,8 @@ impl Store {
     pub(super) async fn put(&self, key: Arc<[u8]>, held: Held) {
         if let Held::Answer(entry) = &held {
             let (entries, watched) = (Arc::downgrade(&self.entries), Arc::downgrade(entry));
-            let growth = Growth { entries, entry: watched, key: Arc::clone(&key) };
+            let most = usize::try_from(self.largest).unwrap_or(usize::MAX);
+            let growth = Growth { entries, entry: watched, key: Arc::clone(&key), most };
             entry.payload.watch(Box::new(growth));
         }
         self.entries

@@ -13,6 +13,7 @@ pub mod params;
 pub mod payload;
 pub mod principal;
 pub mod problem;
+mod renderings;
 pub mod upload;
 pub mod validate;
 

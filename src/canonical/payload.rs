@@ -3,15 +3,13 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::renderings::{self, Renderings};
 use super::{Content, Outcome};
-
-/// Most renderings kept on one payload, each with its compressed forms; the oldest goes first.
-const MOST_RENDERINGS: usize = 8;
 
 /// A canonical answer and what the cache did to get it. Refusals are errors, not responses.
 #[derive(Clone, Debug)]
@@ -35,7 +33,7 @@ pub struct Payload {
     pub revision: Option<Revision>,
     /// The backend forbids to store it (`Cache-Control: no-store`).
     pub no_store: bool,
-    renderings: Mutex<Vec<Kept>>,
+    renderings: RwLock<Renderings>,
     rendered_bytes: AtomicUsize,
     doubted: AtomicBool,
     watcher: OnceLock<Box<dyn Watcher>>,
@@ -110,24 +108,8 @@ pub struct Rendering {
     pub etag: Bytes,
 }
 
-/// A rendering and what was made of it.
-#[derive(Debug)]
-struct Kept {
-    key: RenderingKey,
-    /// Absent where the payload's own body is what is sent.
-    plain: Option<Rendering>,
-    coded: [Option<Rendering>; Coding::ALL.len()],
-}
-
-impl Kept {
-    fn bytes(&self) -> usize {
-        let all = self.plain.iter().chain(self.coded.iter().flatten());
-        size_of::<Self>() + all.map(Rendering::bytes).sum::<usize>()
-    }
-}
-
 impl Rendering {
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.body.len() + self.etag.len()
     }
 }
@@ -136,6 +118,9 @@ impl Rendering {
 pub trait Watcher: fmt::Debug + Send + Sync {
     /// It weighs this much now, in bytes.
     fn heavier(&self, weight: usize);
+
+    /// No answer's renderings may take more bytes.
+    fn most(&self) -> usize;
 }
 
 impl Payload {
@@ -148,7 +133,7 @@ impl Payload {
             content: None,
             revision,
             no_store: false,
-            renderings: Mutex::new(Vec::new()),
+            renderings: RwLock::default(),
             rendered_bytes: AtomicUsize::new(0),
             doubted: AtomicBool::new(false),
             watcher: OnceLock::new(),
@@ -177,18 +162,21 @@ impl Payload {
     /// The rendering made for `key`, if it is still kept.
     #[must_use]
     pub fn rendering(&self, key: RenderingKey) -> Option<Rendering> {
-        let kept = self.renderings.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().find(|k| k.key == key)?.plain.clone()
+        self.kept(key, None)
     }
 
     /// The rendering made for `key`, compressed, if it is still kept.
     #[must_use]
     pub fn coded(&self, key: RenderingKey, coding: Coding) -> Option<Rendering> {
-        let kept = self.renderings.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().find(|k| k.key == key)?.coded.get(coding as usize)?.clone()
+        self.kept(key, Some(coding))
     }
 
-    /// Keeps a rendering, dropping the oldest beyond eight.
+    fn kept(&self, key: RenderingKey, coding: Option<Coding>) -> Option<Rendering> {
+        let all = self.renderings.read().unwrap_or_else(PoisonError::into_inner);
+        all.get(key, coding).cloned()
+    }
+
+    /// Keeps a rendering, dropping others where all would be too heavy.
     pub fn keep(&self, key: RenderingKey, rendering: Rendering) {
         self.put(key, None, rendering);
     }
@@ -200,28 +188,14 @@ impl Payload {
 
     /// Puts a rendering where there is none yet.
     fn put(&self, key: RenderingKey, coding: Option<Coding>, rendering: Rendering) {
-        let mut all = self.renderings.lock().unwrap_or_else(PoisonError::into_inner);
-        if !all.iter().any(|k| k.key == key) {
-            if all.len() >= MOST_RENDERINGS {
-                let dropped = all.remove(0).bytes();
-                self.rendered_bytes.fetch_sub(dropped, Ordering::Relaxed);
-            }
-            all.push(Kept { key, plain: None, coded: [None, None] });
-            self.rendered_bytes.fetch_add(size_of::<Kept>(), Ordering::Relaxed);
-        }
-        let Some(kept) = all.iter_mut().find(|k| k.key == key) else { return };
-        let place = match coding {
-            None => Some(&mut kept.plain),
-            Some(coding) => kept.coded.get_mut(coding as usize),
-        };
-        if let Some(place) = place
-            && place.is_none()
-        {
-            self.rendered_bytes.fetch_add(rendering.bytes(), Ordering::Relaxed);
-            *place = Some(rendering);
-        }
+        let watcher = self.watcher.get();
+        let most = renderings::most(self.body.len());
+        let most = watcher.map_or(most, |watcher| watcher.most().min(most));
+        let mut all = self.renderings.write().unwrap_or_else(PoisonError::into_inner);
+        all.put(key, coding, rendering, most);
+        self.rendered_bytes.store(all.bytes(), Ordering::Relaxed);
         drop(all);
-        if let Some(watcher) = self.watcher.get() {
+        if let Some(watcher) = watcher {
             watcher.heavier(self.weight());
         }
     }
@@ -254,14 +228,16 @@ mod tests {
     fn compressed_forms_stay_beside_their_rendering_and_go_with_it() {
         let payload = Payload::new(200, Bytes::new(), None);
         let bare = payload.weight();
-        // A validator of three bytes beside each, and what holds it all.
-        let held = size_of::<Kept>();
         payload.keep(key(0), rendering(1000));
+        // A validator of three bytes beside each.
+        assert_eq!(payload.weight() - bare, 1003);
         payload.keep_coded(key(0), Coding::Gzip, rendering(100));
+        let both = payload.weight();
         payload.keep_coded(key(0), Coding::Brotli, rendering(80));
+        assert_eq!(payload.weight() - both, 83);
         // Whoever made the same at the same time has kept nothing.
         payload.keep_coded(key(0), Coding::Gzip, rendering(100));
-        assert_eq!(payload.weight() - bare, held + 1189);
+        assert_eq!(payload.weight() - both, 83);
         // A body that is sent as the backend wrote it has compressed forms only.
         payload.keep_coded(key(1), Coding::Gzip, rendering(50));
         assert!(
@@ -271,12 +247,44 @@ mod tests {
         let (a, b) = (payload.coded(key(0), Coding::Gzip), payload.coded(key(0), Coding::Gzip));
         assert_eq!(a.unwrap().body.as_ptr(), b.unwrap().body.as_ptr(), "shared, not copied");
 
-        for route in 2..=8 {
-            payload.keep(key(route), rendering(10));
-        }
+        let next = RenderingKey { catalog: 2, ..key(0) };
+        payload.keep(next, rendering(10));
         assert!(
             payload.rendering(key(0)).is_none() && payload.coded(key(0), Coding::Gzip).is_none()
         );
-        assert_eq!(payload.weight() - bare, 8 * held + 53 + 7 * 13);
+        assert_eq!(payload.weight() - bare, 13);
+    }
+
+    /// Keeps answers, of which the renderings may take little.
+    #[derive(Debug)]
+    struct Little;
+
+    impl Watcher for Little {
+        fn heavier(&self, _: usize) {}
+
+        fn most(&self) -> usize {
+            5_000
+        }
+    }
+
+    #[test]
+    fn renderings_take_no_more_than_whoever_keeps_the_answer_allows() {
+        let held = |payload: &Payload, routes: u32| {
+            for route in 0..routes {
+                payload.keep(key(route), rendering(1000));
+            }
+            (0..routes).filter(|route| payload.rendering(key(*route)).is_some()).count()
+        };
+        assert_eq!(held(&Payload::new(200, Bytes::new(), None), 100), 100);
+        let watched = Payload::new(200, Bytes::new(), None);
+        watched.watch(Box::new(Little));
+        let few = held(&watched, 100);
+        assert!((2..5).contains(&few), "{few}");
+        // Of a large one there may be a few, however large.
+        let large = Payload::new(200, Bytes::from(vec![b'x'; 4 << 20]), None);
+        for route in 0..3 {
+            large.keep(key(route), rendering(4 << 20));
+        }
+        assert!((0..3).all(|route| large.rendering(key(route)).is_some()));
     }
 }
