@@ -5,18 +5,18 @@
 //! stands what must hold even when a rendering is given again: the object itself is the caller's.
 
 use std::future::Future;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
 use crate::canonical::principal::{SightRule, SightTest, Subject};
 use crate::canonical::validate::unlike;
 use crate::canonical::{
-    AtHand, Contract, OperationId, Payload, Problem, ProblemCode, Request, Response, Viewer,
+    AtHand, Contract, OperationId, Payload, Places, Problem, ProblemCode, Request, Response, Viewer,
 };
 use crate::error::Error;
 use crate::json::{text, walk};
@@ -146,21 +146,24 @@ impl Eye<'_> {
             Subject::Member(_) => true,
         };
         let candidates = || rule.any.iter().filter(|tests| tests.iter().all(fits));
+        let body = &payload.body;
         let facts = payload.facts.get_or_init(|| {
-            members(&payload.body, |name| {
+            members(body, |name| {
                 // For whoever looks: the next one may see by another alternative.
                 let mut tests = rule.any.iter().flatten();
-                tests.any(|test| matches!(&test.of, Subject::Member(own) if **own == *name))
+                tests.any(|test| matches!(&test.of, Subject::Member(own) if text::eq(name, own)))
             })
         });
+        let admits =
+            |test: &SightTest, at: &Range<usize>| test.allowed.admits(value(body, at), principal);
         let holds = |test: &SightTest| {
             let Subject::Member(own) = &test.of else { return true };
-            match facts.iter().find(|(name, _)| name == own) {
-                Some((_, value)) => test.allowed.admits(value, principal),
+            match facts.iter().find(|(name, _)| text::eq(token(body, name), own)) {
+                Some((_, at)) => admits(test, at),
                 // Facts were found for another credential's rules: look for this one's.
-                None => members(&payload.body, |name| *name == **own)
-                    .pop()
-                    .is_some_and(|(_, value)| test.allowed.admits(&value, principal)),
+                None => walk::root(body)
+                    .find(|(name, _)| text::eq(token(body, name), own))
+                    .is_some_and(|(_, at)| admits(test, &at)),
             }
         };
         candidates().any(|tests| tests.iter().all(holds))
@@ -193,12 +196,15 @@ impl Eye<'_> {
     }
 }
 
-/// The values of the root's members that `wanted` names.
-fn members(body: &Bytes, wanted: impl Fn(&str) -> bool) -> Vec<(Box<str>, Bytes)> {
-    walk::members(std::str::from_utf8(body).unwrap_or_default())
-        .filter_map(|(name, value)| {
-            let name = text::decode(name);
-            wanted(&name).then(|| (Box::from(&*name), body.slice_ref(value.as_bytes())))
-        })
-        .collect()
+/// Where the root's members stand that `wanted` names.
+fn members(body: &[u8], wanted: impl Fn(&str) -> bool) -> Places {
+    walk::root(body).filter(|(name, _)| wanted(token(body, name))).collect()
+}
+
+fn token<'b>(body: &'b [u8], at: &Range<usize>) -> &'b str {
+    std::str::from_utf8(value(body, at)).unwrap_or_default()
+}
+
+fn value<'b>(body: &'b [u8], at: &Range<usize>) -> &'b [u8] {
+    body.get(at.clone()).unwrap_or_default()
 }

@@ -26,7 +26,7 @@ pub use links::Links;
 pub use operation::OperationId;
 pub use outcome::Outcome;
 pub use params::Params;
-pub use payload::{Payload, Response, Revision};
+pub use payload::{Payload, Places, Response, Revision};
 pub use principal::{Access, Actor, Facts, Principal, ReadsAs, Sight, Tenant};
 pub use problem::{FieldProblem, Problem, ProblemCode};
 pub use upload::Upload;

@@ -1,7 +1,7 @@
 //! An answer's bytes, shared by everyone who reads them, with the renderings made of them.
 
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -37,9 +37,12 @@ pub struct Payload {
     rendered_bytes: AtomicUsize,
     doubted: AtomicBool,
     watcher: OnceLock<Box<dyn Watcher>>,
-    /// What `auth::visible` needs of the root object, found once: member → its JSON text.
-    pub facts: OnceLock<Vec<(Box<str>, Bytes)>>,
+    /// What `auth::visible` needs of the root object, found once.
+    pub facts: OnceLock<Places>,
 }
+
+/// Where the names and the values of some members stand in a body.
+pub type Places = SmallVec<[(Range<usize>, Range<usize>); 2]>;
 
 /// A resource's revision: a short text, which needs no memory of its own.
 #[derive(Clone, PartialEq, Eq)]

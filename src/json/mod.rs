@@ -3,6 +3,8 @@
 //! No tree is built here. [`scan`] checks the whole grammar while it fills slots with the spans a
 //! [`shape::Shape`] asks for; everything else works on those spans.
 
+mod brackets;
+mod lanes;
 pub mod place;
 pub mod scan;
 pub mod shape;

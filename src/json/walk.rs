@@ -3,33 +3,55 @@
 //! For text that [`super::scan`] has accepted: nothing is checked again, values are passed over by
 //! their brackets and quotes. On other text a walk ends early; it never panics.
 
+use std::ops::Range;
+
+use super::brackets;
+use super::lanes::{blanks, plain};
+
 /// The members of an object token: the name's token (quotes included) and the value's. Nothing for
 /// other kinds.
 #[must_use]
 pub fn members(token: &str) -> Members<'_> {
-    Members(Walk::into(token, b'{'))
+    Members { text: token, walk: Walk::into(token.as_bytes(), b'{') }
 }
 
 /// The elements of a list token. Nothing for other kinds.
 #[must_use]
 pub fn elements(token: &str) -> Elements<'_> {
-    Elements(Walk::into(token, b'['))
+    Elements { text: token, walk: Walk::into(token.as_bytes(), b'[') }
+}
+
+/// Where the names and the values of a document's root object stand. Nothing where the root is no
+/// object.
+#[must_use]
+pub fn root(document: &[u8]) -> Root<'_> {
+    Root(Walk::into(document, b'{'))
 }
 
 /// See [`members`].
 #[derive(Clone, Debug)]
-pub struct Members<'a>(Walk<'a>);
+pub struct Members<'a> {
+    text: &'a str,
+    walk: Walk<'a>,
+}
 
 /// See [`elements`].
 #[derive(Clone, Debug)]
-pub struct Elements<'a>(Walk<'a>);
+pub struct Elements<'a> {
+    text: &'a str,
+    walk: Walk<'a>,
+}
+
+/// See [`root`].
+#[derive(Clone, Debug)]
+pub struct Root<'a>(Walk<'a>);
 
 impl<'a> Iterator for Members<'a> {
     type Item = (&'a str, &'a str);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let key = self.0.value()?;
-        Some((key, self.0.value()?))
+        let key = self.text.get(self.walk.value()?)?;
+        Some((key, self.text.get(self.walk.value()?)?))
     }
 }
 
@@ -37,32 +59,40 @@ impl<'a> Iterator for Elements<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
-        self.0.value()
+        self.text.get(self.walk.value()?)
+    }
+}
+
+impl Iterator for Root<'_> {
+    type Item = (Range<usize>, Range<usize>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some((self.0.value()?, self.0.value()?))
     }
 }
 
 #[derive(Clone, Debug)]
 struct Walk<'a> {
-    text: &'a str,
+    bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Walk<'a> {
-    fn into(token: &'a str, open: u8) -> Self {
-        let opens = token.as_bytes().first() == Some(&open);
-        Self { text: token, at: if opens { 1 } else { token.len() } }
+    fn into(bytes: &'a [u8], open: u8) -> Self {
+        let at = blanks(bytes, 0);
+        Self { bytes, at: if bytes.get(at) == Some(&open) { at + 1 } else { bytes.len() } }
     }
 
     /// The next value, over separators. Of accepted text nothing else can stand between two.
-    fn value(&mut self) -> Option<&'a str> {
-        let bytes = self.text.as_bytes();
+    fn value(&mut self) -> Option<Range<usize>> {
+        let bytes = self.bytes;
         while matches!(bytes.get(self.at)?, b' ' | b'\n' | b'\r' | b'\t' | b',' | b':') {
             self.at += 1;
         }
         let start = self.at;
-        match bytes.get(self.at)? {
+        match bytes.get(start)? {
             b'"' => self.string(),
-            b'{' | b'[' => self.nested(),
+            b'{' | b'[' => self.at = brackets::after(bytes, start),
             b'}' | b']' => return None,
             _ => {
                 let rest = bytes.get(start..)?;
@@ -70,44 +100,22 @@ impl<'a> Walk<'a> {
                 self.at += rest.iter().position(ends).unwrap_or(rest.len());
             }
         }
-        self.text.get(start..self.at)
+        Some(start..self.at)
     }
 
     fn string(&mut self) {
-        let bytes = self.text.as_bytes();
+        let bytes = self.bytes;
         self.at += 1;
         loop {
-            let rest = bytes.get(self.at..).unwrap_or_default();
-            match memchr::memchr2(b'"', b'\\', rest) {
-                None => {
-                    self.at = bytes.len();
+            self.at = plain(bytes, self.at);
+            match bytes.get(self.at) {
+                None => return,
+                Some(b'"') => {
+                    self.at += 1;
                     return;
                 }
-                Some(n) if rest.get(n) == Some(&b'"') => {
-                    self.at += n + 1;
-                    return;
-                }
-                Some(n) => self.at = (self.at + n + 2).min(bytes.len()),
-            }
-        }
-    }
-
-    fn nested(&mut self) {
-        let bytes = self.text.as_bytes();
-        let mut open = 0_usize;
-        while let Some(byte) = bytes.get(self.at) {
-            match byte {
-                b'"' => {
-                    self.string();
-                    continue;
-                }
-                b'{' | b'[' => open += 1,
-                b'}' | b']' => open = open.saturating_sub(1),
-                _ => {}
-            }
-            self.at += 1;
-            if open == 0 {
-                return;
+                Some(b'\\') => self.at = (self.at + 2).min(bytes.len()),
+                Some(_) => self.at += 1,
             }
         }
     }
@@ -130,6 +138,12 @@ mod tests {
                 ("\"d\"", r#""\\""#)
             ]
         );
+        let text = |span: Range<usize>| object.get(span).unwrap();
+        assert_eq!(
+            root(object.as_bytes()).map(|(n, v)| (text(n), text(v))).collect::<Vec<_>>(),
+            found
+        );
+        assert_eq!(members(&format!(" \n{object}")).collect::<Vec<_>>(), found);
         assert_eq!(elements("[ 1 ,[2, 3],null]").collect::<Vec<_>>(), ["1", "[2, 3]", "null"]);
         assert_eq!(
             elements("{\"a\":1}").count() + members("[1]").count() + elements("[ ]").count(),

@@ -9,7 +9,6 @@
 //! arena has grown.
 
 mod fill;
-mod lanes;
 mod skip;
 #[cfg(test)]
 mod tests;
@@ -17,7 +16,7 @@ mod tests;
 use std::fmt;
 use std::ops::Range;
 
-use lanes::Marks;
+use super::lanes::Marks;
 
 use super::shape::{Names, Node, NodeId, Shape};
 

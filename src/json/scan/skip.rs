@@ -2,8 +2,8 @@
 //!
 //! Positions go from one function to the next by value, so that they can stay in a register.
 
-use super::lanes::{Marks, blanks, digits, plain};
 use super::{Reason, Scanner};
+use crate::json::lanes::{Marks, blanks, digits, plain};
 
 /// Where and why a document is not accepted.
 pub(super) type Stop = (usize, Reason);
