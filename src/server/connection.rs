@@ -23,12 +23,11 @@ use bytes::Bytes;
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
+use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tower::Service;
-use tower::util::{Oneshot, ServiceExt};
 
 use super::Params;
 use super::activity::{Activity, InFlight, Sending};
@@ -100,7 +99,6 @@ impl Connections {
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Service<http::Request<RequestBody>, Response = http::Response<B>, Error = Infallible>
-            + Clone
             + Send
             + 'static,
         S::Future: Send + 'static,
@@ -131,7 +129,6 @@ impl Protocols {
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Service<http::Request<RequestBody>, Response = http::Response<B>, Error = Infallible>
-            + Clone
             + Send
             + 'static,
         S::Future: Send + 'static,
@@ -228,37 +225,35 @@ struct Noticed<S> {
     activity: Arc<Activity>,
 }
 
-impl<S, B> hyper::service::Service<http::Request<Incoming>> for Noticed<S>
+impl<S, B> Service<http::Request<Incoming>> for Noticed<S>
 where
-    S: Service<http::Request<RequestBody>, Response = http::Response<B>, Error = Infallible>
-        + Clone,
+    S: Service<http::Request<RequestBody>, Response = http::Response<B>, Error = Infallible>,
 {
     type Response = http::Response<Sending<B>>;
     type Error = Infallible;
-    type Future = Answering<S>;
+    type Future = Answering<S::Future>;
 
     fn call(&self, request: http::Request<Incoming>) -> Self::Future {
         Answering {
             in_flight: Some(self.activity.begin()),
             answering: self
                 .service
-                .clone()
-                .oneshot(request.map(|body| RequestBody::new(body, &self.activity))),
+                .call(request.map(|body| RequestBody::new(body, &self.activity))),
         }
     }
 }
 
 pin_project! {
-    struct Answering<S: Service<http::Request<RequestBody>>> {
+    struct Answering<F> {
         in_flight: Option<InFlight>,
         #[pin]
-        answering: Oneshot<S, http::Request<RequestBody>>,
+        answering: F,
     }
 }
 
-impl<S, B> Future for Answering<S>
+impl<F, B> Future for Answering<F>
 where
-    S: Service<http::Request<RequestBody>, Response = http::Response<B>, Error = Infallible>,
+    F: Future<Output = Result<http::Response<B>, Infallible>>,
 {
     type Output = Result<http::Response<Sending<B>>, Infallible>;
 

@@ -10,9 +10,10 @@ use std::task::{Context, Poll, ready};
 
 use http::{HeaderName, HeaderValue, Method};
 use http_body::Body;
+use hyper::service::Service;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
-use tower::{Layer, Service};
+use tower::Layer;
 
 use crate::forwarded::{Arrived, Proxies};
 use crate::telemetry::access_log;
@@ -85,11 +86,7 @@ where
     type Error = Infallible;
     type Future = Noting<S::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
+    fn call(&self, arrived: Arrived<B>) -> Self::Future {
         let Arrived { request, peer } = arrived;
         let headers = request.headers();
         let id =

@@ -15,8 +15,9 @@ use http::header::{
     ACCESS_CONTROL_REQUEST_METHOD, ALLOW, ORIGIN, VARY,
 };
 use http::{HeaderValue, Method, StatusCode};
+use hyper::service::Service;
 use pin_project_lite::pin_project;
-use tower::{Layer, Service};
+use tower::Layer;
 
 use crate::dialect::Cors as Habit;
 
@@ -44,11 +45,7 @@ where
     type Error = S::Error;
     type Future = Either<Ready<Result<Answer, S::Error>>, Marked<S::Future>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, call: Call<B>) -> Self::Future {
+    fn call(&self, call: Call<B>) -> Self::Future {
         let habit = call.mounted().and_then(|(mount, dialect)| {
             let path = call.head.uri.path();
             let base = dialect.base(path.strip_prefix(&*mount.prefix).unwrap_or(path));

@@ -15,8 +15,9 @@ use http::header::{
     ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, Method, StatusCode};
+use hyper::service::Service;
 use pin_project_lite::pin_project;
-use tower::{Layer, Service};
+use tower::Layer;
 
 use crate::canonical::{Problem, ProblemCode};
 use crate::dialect::Dialect;
@@ -57,11 +58,7 @@ where
     type Error = Infallible;
     type Future = Rescued<S::Future>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, call: Call<B>) -> Self::Future {
+    fn call(&self, call: Call<B>) -> Self::Future {
         let caller = Caller {
             catalog: Arc::clone(&call.catalog),
             mount: call.claim.mount(),

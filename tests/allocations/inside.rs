@@ -21,8 +21,9 @@ use deskbridge::stack::{self, Parts, Upstreams};
 use deskbridge::syntax::Sources;
 use deskbridge::telemetry::{self, Metrics};
 use deskbridge::translate::{self, Answer};
+use futures_util::future::BoxFuture;
 use http_body_util::Empty;
-use tower::util::BoxCloneSyncService;
+use hyper::service::Service as _;
 
 use crate::shipped::conversation;
 
@@ -30,7 +31,17 @@ use crate::shipped::conversation;
 pub(crate) type Text = (String, String);
 
 /// What a client talks to.
-pub(crate) type Stack = BoxCloneSyncService<Arrived<Empty<Bytes>>, Answer, Infallible>;
+#[derive(Clone)]
+pub(crate) struct Stack(Arc<Call>);
+
+type Call = dyn Fn(Arrived<Empty<Bytes>>) -> Answering + Send + Sync;
+type Answering = BoxFuture<'static, Result<Answer, Infallible>>;
+
+impl Stack {
+    pub(crate) fn call(&self, request: Arrived<Empty<Bytes>>) -> Answering {
+        (self.0)(request)
+    }
+}
 
 /// The shipped dialect `of` under another name, without its examples.
 pub(crate) fn copied(of: &str, name: &str) -> Vec<Text> {
@@ -115,7 +126,8 @@ pub(crate) fn stack(
         contract,
         metrics,
     };
-    BoxCloneSyncService::new(stack::inbound(&parts, Upstreams::new(by_tenant)))
+    let inbound = stack::inbound(&parts, Upstreams::new(by_tenant));
+    Stack(Arc::new(move |request| Box::pin(inbound.call(request))))
 }
 
 fn routes(catalog: &Catalog) -> Vec<(Arc<str>, Arc<str>)> {
