@@ -244,7 +244,7 @@ fn linked(mut response: Response, links: Option<&Links>) -> Response {
         None => {
             let payload = &response.payload;
             let mut made = Payload::new(payload.status, body, payload.revision.clone());
-            made.no_store = payload.no_store;
+            (made.no_store, made.checked) = (payload.no_store, payload.checked);
             response.payload = Arc::new(made);
         }
     }

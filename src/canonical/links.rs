@@ -24,7 +24,7 @@ pub struct Links {
 
 impl Links {
     /// Links that begin with `base` where the contract's paths begin; `None` where no operation of
-    /// the contract gives a file of an account to whoever has its address.
+    /// the contract gives a file of an account to whoever has its address, or `base` is no URL.
     #[must_use]
     pub fn new(contract: &Contract, base: &str) -> Option<Self> {
         let files = contract.operations().iter().filter(|o| o.binary && o.public);
@@ -36,6 +36,10 @@ impl Links {
         let (_, rest) = rest.split_once('}')?;
         let (between, rest) = rest.split_once('{')?;
         let (_, after) = rest.split_once('}').filter(|(_, after)| !after.contains('{'))?;
+        // What is JSON must be JSON afterwards.
+        if !base.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') {
+            return None;
+        }
         Some(Self {
             base: base.trim_end_matches('/').into(),
             before: before.into(),
@@ -44,7 +48,7 @@ impl Links {
         })
     }
 
-    /// The JSON with every such link made one of the gateway; `None` where there is nothing to do.
+    /// The JSON, which stays JSON, with every such link made one of the gateway; `None` where there is nothing to do.
     #[must_use]
     pub fn rewritten(&self, json: &[u8]) -> Option<Bytes> {
         let mut out = BytesMut::new();
@@ -106,6 +110,15 @@ mod tests {
 
     fn links() -> Links {
         Links::new(&embedded(), "https://desk.example/v1/").unwrap()
+    }
+
+    #[test]
+    fn what_would_have_to_be_escaped_begins_no_link() {
+        for base in
+            ["https://desk.example/\"", "https://desk.example/a\\b", "https://desk.example/é"]
+        {
+            assert!(Links::new(&embedded(), base).is_none(), "{base}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::renderings::{self, Renderings};
 use super::{Content, Outcome};
+use crate::json::scan::Document;
 
 /// A canonical answer and what the cache did to get it. Refusals are errors, not responses.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Payload {
     pub body: Bytes,
     /// What is said of a body that is not JSON but a file.
     pub content: Option<Box<Content>>,
+    /// The body was accepted by [`validate`](crate::json::scan::validate).
+    pub checked: bool,
     /// The resource's revision, without quotes, where the answer is one resource.
     pub revision: Option<Revision>,
     /// The backend forbids to store it (`Cache-Control: no-store`).
@@ -134,6 +137,7 @@ impl Payload {
             status,
             body,
             content: None,
+            checked: false,
             revision,
             no_store: false,
             renderings: RwLock::default(),
@@ -148,6 +152,12 @@ impl Payload {
     #[must_use]
     pub fn file(status: u16, body: Bytes, content: Content) -> Self {
         Self { content: Some(Box::new(content)), ..Self::new(status, body, None) }
+    }
+
+    /// The body, to be read.
+    #[must_use]
+    pub fn document(&self) -> Document<'_> {
+        if self.checked { Document::checked(&self.body) } else { Document::from(&*self.body) }
     }
 
     /// Somebody found that it is not what the contract says: it is given to nobody else, for the

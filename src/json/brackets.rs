@@ -8,7 +8,7 @@ use wide::u8x16;
 
 /// What comes after the list or the object whose bracket opens at `at`; the end of the bytes where
 /// it is not closed.
-#[inline]
+#[inline(never)]
 pub(super) fn after(bytes: &[u8], at: usize) -> usize {
     let mut base = at;
     let (mut open, mut strings) = (0_u32, Strings::default());

@@ -17,6 +17,7 @@ use crate::canonical::{
 use crate::dialect::catalog::{Catalog, documents};
 use crate::dialect::route::{Call, Route};
 use crate::error::Error;
+use crate::json::scan::Document;
 use crate::json::text::{self, Kind};
 use crate::json::walk;
 use crate::mapping::plan::Program;
@@ -328,13 +329,13 @@ async fn asked<S: Canonical>(
 pub fn documents<'d>(
     job: Job<'d>,
     results: &'d [Option<Response>],
-) -> SmallVec<[Option<&'d [u8]>; 6]> {
+) -> SmallVec<[Option<Document<'d>>; 6]> {
     let mut all = SmallVec::new();
-    all.push(Some(job.inputs));
-    all.push(job.request);
-    all.push(job.body);
+    all.push(Some(job.inputs.into()));
+    all.push(job.request.map(Document::from));
+    all.push(job.body.map(Document::from));
     debug_assert_eq!(all.len(), documents::CALLS);
-    all.extend(results.iter().map(|r| r.as_ref().map(|r| &*r.payload.body)));
+    all.extend(results.iter().map(|r| r.as_ref().map(|r| r.payload.document())));
     all
 }
 
@@ -345,7 +346,7 @@ pub fn documents<'d>(
 pub fn prepare(
     job: Job<'_>,
     call: &Call,
-    documents: &[Option<&[u8]>],
+    documents: &[Option<Document<'_>>],
 ) -> Result<Option<Request>, Error> {
     // A program reads only what it was compiled for; of results, those before it.
     let of = |program: &Program| documents.get(..program.documents.len()).unwrap_or(documents);

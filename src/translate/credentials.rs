@@ -19,6 +19,7 @@ use crate::dialect::catalog::Mount;
 use crate::dialect::route::{self, Route};
 use crate::dialect::scheme::Credential;
 use crate::error::Error;
+use crate::json::scan::Document;
 use crate::json::{text, walk};
 use crate::mapping::run::Faults;
 
@@ -294,14 +295,14 @@ impl SoFar {
             ProblemCode::NotFound => nothing(credential),
             _ => error,
         })?;
-        let whole = answer.payload.body.clone();
+        let payload = Arc::clone(&answer.payload);
         self.answers.push((look_up.operation, answer.payload));
         let part = match &look_up.take {
-            None => whole,
+            None => payload.body.clone(),
             Some(take) => {
                 // A program for `take` knows the look-ups before it and this one.
                 let mut documents = self.documents();
-                documents.push(Some(&whole));
+                documents.push(Some(payload.document()));
                 let job = job(call, mount, &self.inputs);
                 translate(take, &documents, job.record, Bytes::copy_from_slice)
                     .map_err(|faults| unread(&self.answers, &faults))?
@@ -335,9 +336,9 @@ impl SoFar {
             .map_err(|faults| unread(&self.answers, &faults))
     }
 
-    fn documents(&self) -> SmallVec<[Option<&[u8]>; 6]> {
+    fn documents(&self) -> SmallVec<[Option<Document<'_>>; 6]> {
         let found = self.found.iter().map(|part| &**part);
-        std::iter::once(&**self.inputs).chain(found).map(Some).collect()
+        std::iter::once(&**self.inputs).chain(found).map(|part| Some(part.into())).collect()
     }
 
     fn absent(&self, contract: &Contract, credential: &Credential) -> Error {

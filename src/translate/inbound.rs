@@ -298,7 +298,7 @@ where
         // The contract's own form is a file and no more.
         let form = |plan: &&Plan| file.is_none() || plan.whole.is_none();
         if let Some(plan) = route.body.as_ref().filter(form) {
-            let documents = [Some(job.inputs), Some(&*sent)];
+            let documents = [Some(job.inputs.into()), Some((&*sent).into())];
             decoded = translate(&plan.program, &documents, record, Bytes::copy_from_slice)
                 .map_err(problems::refuse)?;
             if let Some(operation) = plan.whole {

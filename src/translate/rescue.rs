@@ -231,7 +231,7 @@ impl Caller {
     /// What a program makes of a problem.
     fn written(&self, dialect: &Dialect, program: &Program, problem: &Problem) -> Option<Bytes> {
         let json = problems::to_json(problem);
-        match translate(program, &[Some(&json)], &self.record, Bytes::copy_from_slice) {
+        match translate(program, &[Some((&*json).into())], &self.record, Bytes::copy_from_slice) {
             Ok(body) => Some(body),
             Err(faults) => {
                 tracing::error!(

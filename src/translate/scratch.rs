@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use crate::json::scan::Document;
 use crate::mapping::plan::Program;
 use crate::mapping::run::{Faults, Scratch, run};
 use crate::telemetry::record::{MappingEvent, Record};
@@ -75,7 +76,7 @@ impl DerefMut for Buffer {
 /// What was wrong with the documents.
 pub fn translate<T>(
     program: &Program,
-    documents: &[Option<&[u8]>],
+    documents: &[Option<Document<'_>>],
     record: &Record,
     then: impl FnOnce(&[u8]) -> T,
 ) -> Result<T, Faults> {
@@ -88,7 +89,7 @@ pub fn translate<T>(
 /// What was wrong with the documents.
 pub fn translate_seen<T>(
     program: &Program,
-    documents: &[Option<&[u8]>],
+    documents: &[Option<Document<'_>>],
     record: &Record,
     then: impl FnOnce(&[u8], u32) -> T,
 ) -> Result<T, Faults> {

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use crate::json::scan::Document;
 use crate::mapping::plan::Program;
 use crate::mapping::run::{Faults, reference};
 
@@ -35,13 +36,14 @@ pub fn end() -> Compared {
 /// Does a translation again, where that was asked for.
 pub(super) fn compare(
     program: &Program,
-    documents: &[Option<&[u8]>],
+    documents: &[Option<Document<'_>>],
     fast: Result<&[u8], &Faults>,
 ) {
     if !ASKED.get() {
         return;
     }
-    let slow = reference::run(program, documents);
+    let documents: Vec<_> = documents.iter().map(|d| d.map(Document::bytes)).collect();
+    let slow = reference::run(program, &documents);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let slow = slow.map(|ran| ran.json.unwrap_or_default()).map_err(|f| format!("{f:?}"));
     let fast = fast.map(text).map_err(|f| format!("{f:?}"));

@@ -234,7 +234,9 @@ fn json(status: u16, answer: &Answer) -> Result<Payload, Error> {
     if !document.trim_start().starts_with('{') {
         return Err(invalid("a body that is no object"));
     }
-    Ok(Payload::new(status, answer.body.clone(), revision(document)))
+    let mut payload = Payload::new(status, answer.body.clone(), revision(document));
+    payload.checked = true;
+    Ok(payload)
 }
 
 /// The root's `revision`, where the answer is one resource.

@@ -113,7 +113,7 @@ impl<'s> Scanner<'s> {
                 (b'"', _) => skip::string(&mut marks, value)?,
                 (b'{' | b'[', None) => {
                     let after;
-                    (after, marks) = skip::value(marks, value, self.depth)?;
+                    (after, marks) = skip::container(self.checked, marks, value, self.depth)?;
                     after
                 }
                 (b'{' | b'[', Some(id)) => {

@@ -5,6 +5,8 @@
 //! that stands twice in one object is refused, because readers disagree on which one counts; other
 //! repeated members are none of our business.
 //!
+//! Of a [`Document`] that was accepted before, only what the shape asks for is looked at again.
+//!
 //! Spans go into an [`Arena`] that is used again and again, so a scan allocates nothing once the
 //! arena has grown.
 
@@ -39,6 +41,35 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { depth: MOST_DEPTH, slots: 1 << 20 }
+    }
+}
+
+/// The bytes of a document, and what is known of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Document<'a> {
+    bytes: &'a [u8],
+    checked: bool,
+}
+
+impl<'a> Document<'a> {
+    /// One that [`validate`] has accepted: lists and objects that nobody asks for are passed by
+    /// their brackets. Should it not have been, no more than wrong slots come of it.
+    #[must_use]
+    pub fn checked(bytes: &'a [u8]) -> Self {
+        Self { bytes, checked: true }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+}
+
+/// One of which nothing is known.
+impl<'a> From<&'a [u8]> for Document<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self { bytes, checked: false }
     }
 }
 
@@ -253,17 +284,19 @@ pub fn scan<'a>(
     shape: &Shape,
     node: NodeId,
     width: u16,
-    bytes: &'a [u8],
+    document: impl Into<Document<'a>>,
     limits: Limits,
 ) -> Result<(Block, &'a str), ScanError> {
+    let Document { bytes, checked } = document.into();
     let text = utf8(bytes)?;
     let (nodes, names) = shape.prepared();
     let block = arena.open(width, 0);
     let depth = u32::from(limits.depth.min(MOST_DEPTH));
     let most = limits.slots as usize;
     let marks = Marks::new(bytes);
+    let repeated = None;
     let mut scanner =
-        Scanner { bytes, at: 0, marks, depth, nodes, names, arena, most, repeated: None };
+        Scanner { bytes, at: 0, checked, marks, depth, nodes, names, arena, most, repeated };
     let done = scanner.room().and_then(|()| scanner.value(Some(node), block, block.0 as usize));
     let done = done.and_then(|()| scanner.end());
     done.map_err(|reason| scanner.error(reason))?;
@@ -281,8 +314,9 @@ pub fn validate(bytes: &[u8], limits: Limits) -> Result<&str, ScanError> {
     let depth = u32::from(limits.depth.min(MOST_DEPTH));
     let (arena, nodes, names) = (&mut arena, &[][..], &[][..]);
     let marks = Marks::new(bytes);
+    let (checked, most, repeated) = (false, 0, None);
     let mut scanner =
-        Scanner { bytes, at: 0, marks, depth, nodes, names, arena, most: 0, repeated: None };
+        Scanner { bytes, at: 0, checked, marks, depth, nodes, names, arena, most, repeated };
     let done = scanner.skip().and_then(|()| scanner.end());
     done.map_err(|reason| scanner.error(reason))?;
     Ok(text)
@@ -292,10 +326,10 @@ fn utf8(bytes: &[u8]) -> Result<&str, ScanError> {
     if bytes.len() > MOST_BYTES {
         return Err(ScanError { offset: MOST_BYTES, reason: Reason::Length, member: None });
     }
-    std::str::from_utf8(bytes).map_err(|e| ScanError {
-        offset: e.valid_up_to(),
-        reason: Reason::Utf8,
-        member: None,
+    simdutf8::basic::from_utf8(bytes).map_err(|_| {
+        // Where it is wrong is for the slower way to find.
+        let offset = std::str::from_utf8(bytes).err().map_or(0, |e| e.valid_up_to());
+        ScanError { offset, reason: Reason::Utf8, member: None }
     })
 }
 
@@ -303,6 +337,8 @@ fn utf8(bytes: &[u8]) -> Result<&str, ScanError> {
 struct Scanner<'s> {
     bytes: &'s [u8],
     at: usize,
+    /// The document has been accepted before.
+    checked: bool,
     marks: Marks<'s>,
     /// Levels that may still be opened.
     depth: u32,

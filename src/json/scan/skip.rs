@@ -3,6 +3,7 @@
 //! Positions go from one function to the next by value, so that they can stay in a register.
 
 use super::{Reason, Scanner};
+use crate::json::brackets;
 use crate::json::lanes::{Marks, blanks, digits, plain};
 
 /// Where and why a document is not accepted.
@@ -18,6 +19,22 @@ pub(super) fn peek(bytes: &[u8], at: usize) -> Result<(u8, usize), Stop> {
             bytes.get(at).map(|byte| (*byte, at)).ok_or((at, Reason::End))
         }
     }
+}
+
+/// A list or an object that nobody asked for.
+#[inline(always)]
+pub(super) fn container(
+    checked: bool,
+    mut marks: Marks<'_>,
+    at: usize,
+    depth: u32,
+) -> Result<(usize, Marks<'_>), Stop> {
+    if !checked {
+        return value(marks, at, depth);
+    }
+    let after = brackets::after(marks.bytes(), at);
+    marks.jump(after);
+    Ok((after, marks))
 }
 
 /// Any value, at most `depth` levels deep; gives what comes after it, and the marks that are left.
@@ -242,7 +259,10 @@ impl Scanner<'_> {
     /// Any value.
     #[inline]
     pub(super) fn skip(&mut self) -> Result<(), Reason> {
-        let passed = value(self.marks, self.at, self.depth);
+        let passed = match self.peek()? {
+            b'{' | b'[' => container(self.checked, self.marks, self.at, self.depth),
+            _ => value(self.marks, self.at, self.depth),
+        };
         (self.at, self.marks) = self.stopped(passed)?;
         Ok(())
     }

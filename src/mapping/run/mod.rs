@@ -29,7 +29,7 @@ pub use trace::trace;
 use smallvec::SmallVec;
 
 use crate::canonical::validate::Violation;
-use crate::json::scan::{Arena, Block, Limits, Slot, scan};
+use crate::json::scan::{Arena, Block, Document, Limits, Slot, scan};
 use crate::mapping::plan::{Program, Ref, SiteId};
 
 /// Slots (of 12 bytes) that a scratch keeps between runs.
@@ -101,9 +101,9 @@ enum Wrote {
 /// # Errors
 ///
 /// A document is no JSON, or documents do not hold what the program needs; `out` is then as before.
-pub fn run(
+pub fn run<'d, D: Into<Document<'d>> + Copy>(
     program: &Program,
-    documents: &[Option<&[u8]>],
+    documents: &[Option<D>],
     scratch: &mut Scratch,
     out: &mut Vec<u8>,
 ) -> Result<(), Faults> {
@@ -113,10 +113,10 @@ pub fn run(
     for (index, document) in program.documents.iter().enumerate() {
         let (block, text) = match documents.get(index).copied().flatten() {
             None => (arena.absent(document.width), ""),
-            Some(bytes) => {
-                let limits = Limits::default();
-                scan(arena, &program.shape, document.node, document.width, bytes, limits)
-                    .map_err(|e| Faults::Malformed(Malformed::new(index, bytes, &e)))?
+            Some(given) => {
+                let (limits, given) = (Limits::default(), given.into());
+                scan(arena, &program.shape, document.node, document.width, given, limits)
+                    .map_err(|e| Faults::Malformed(Malformed::new(index, given.bytes(), &e)))?
             }
         };
         frames.push(Frame { block, document: index });

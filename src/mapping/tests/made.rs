@@ -414,7 +414,7 @@ fn an_answer_is_read_back_to_a_valid_object_that_encodes_to_the_same() {
     );
     assert!(!canonical.contains("contact_identity\":"), "{canonical}");
     let mut again = Vec::new();
-    run(&forth, &[Some(&out)], &mut scratch, &mut again).unwrap();
+    run(&forth, &[Some(out.as_slice())], &mut scratch, &mut again).unwrap();
     let again = String::from_utf8(again).unwrap();
     assert!(
         again.contains(r#""status":"to-do""#) || again.contains(r#""status":"in-progress""#),

@@ -1,5 +1,6 @@
 //! The scan on small documents, on those of `serde_json`, and on [`judged`] ones.
 
+mod checked;
 mod judged;
 
 use super::*;

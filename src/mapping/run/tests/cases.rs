@@ -79,7 +79,7 @@ fn absent_null_empty_and_a_value_stay_apart() {
         r#"{"plain":0,"absent":0,"when_null":0,"when_empty":0,"default":0}"#,
     );
     let mut scratch = Scratch::default();
-    run(&program, &[], &mut scratch, &mut Vec::new()).unwrap();
+    run(&program, &[None::<&[u8]>], &mut scratch, &mut Vec::new()).unwrap();
     assert_eq!(scratch.events(), [1, 0, 0, 0]);
 }
 
@@ -223,7 +223,7 @@ fn objects_of_nothing_are_hollow() {
     writes(&needed, r#"{"t":null}"#, "{}", "[]");
     writes(&needed, r#"{"t":1,"id":2}"#, "{}", r#"[{"t":1,"id":2}]"#);
     let (mut scratch, mut out) = (Scratch::default(), Vec::new());
-    let faults = run(&needed, &[Some(br#"{"t":1,"id":null}"#)], &mut scratch, &mut out);
+    let faults = run(&needed, &[Some(&br#"{"t":1,"id":null}"#[..])], &mut scratch, &mut out);
     assert!(matches!(faults, Err(Faults::Invalid(faults)) if faults.len() == 1));
     let filled = named("filled");
     writes(&filled, r#"{"id":1}"#, "{}", r#"[{"state":"active","id":1,"files":[]}]"#);

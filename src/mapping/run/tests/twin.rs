@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::programs;
+use crate::json::scan::{Document, Limits, validate};
 use crate::mapping::plan::Program;
 use crate::mapping::run::{Faults, Scratch, reference, run};
 
@@ -127,6 +128,25 @@ impl Documents {
     }
 }
 
+/// Where every document is JSON, nothing else may come of it when that is known beforehand.
+fn checked(
+    program: &Program,
+    documents: &[Option<&[u8]>],
+    (fast, wrote): (&Result<(), Faults>, &[u8]),
+) -> Result<(), String> {
+    let known = |bytes| validate(bytes, Limits::default()).ok().map(|_| Document::checked(bytes));
+    let all: Vec<_> = documents.iter().map(|bytes| bytes.and_then(known)).collect();
+    if all.iter().zip(documents).any(|(known, given)| known.is_some() != given.is_some()) {
+        return Ok(());
+    }
+    let mut out = b"kept".to_vec();
+    let again = run(program, &all, &mut Scratch::default(), &mut out);
+    match again == *fast && out == wrote {
+        true => Ok(()),
+        false => Err(format!("{again:#?} where the documents are checked, not {fast:#?}")),
+    }
+}
+
 /// Runs both; what was written, or why it is not the same.
 pub(super) fn both(
     program: &Program,
@@ -137,6 +157,7 @@ pub(super) fn both(
     // Something stands in the buffer already, and must stay.
     let mut out = b"kept".to_vec();
     let fast = run(program, &documents, &mut scratch, &mut out);
+    checked(program, &documents, (&fast, &out))?;
     let slow = reference::run(program, &documents);
     let written = String::from_utf8(out).map_err(|e| e.to_string())?;
     let written = written.strip_prefix("kept").ok_or("the buffer was cut")?.to_owned();
