@@ -228,8 +228,9 @@ where
     let counted = telemetry::upstream::layer(metrics, Arc::clone(contract), Arc::from(name));
     let service = ServiceBuilder::new().layer(counted).service(service);
     Upstream(Arc::new(move |request, links| {
-        let asked = service.clone().oneshot(request);
-        Box::pin(async move { Ok(linked(asked.await?, links.as_deref())) })
+        let service = service.clone();
+        // Asked inside the box: what is large of it begins there, and is not moved into it.
+        Box::pin(async move { Ok(linked(service.oneshot(request).await?, links.as_deref())) })
     }))
 }
 
@@ -281,7 +282,7 @@ impl<S> Clone for Shared<S> {
 }
 
 impl<S: AtHand> AtHand for Shared<S> {
-    fn at_hand(&self, request: &Request) -> Option<Result<Response, Error>> {
+    fn at_hand(&self, request: &mut Request) -> Option<Result<Response, Error>> {
         self.0.at_hand(request)
     }
 }

@@ -9,7 +9,7 @@ use deskbridge::cache::key::Key;
 use deskbridge::cache::{self, Params as Limits, View};
 use deskbridge::canonical::outcome::Why;
 use deskbridge::canonical::{
-    Actor, Contract, OperationId, Outcome, Params, Payload, Request, Response, Tenant,
+    Actor, Contract, OperationId, Outcome, Params, Payload, Request, Response, Seen, Tenant,
 };
 use deskbridge::error::Error;
 use deskbridge::telemetry::record::Record;
@@ -144,6 +144,7 @@ fn request(operation: OperationId, contact: usize) -> Request {
         params,
         body: Bytes::new(),
         upload: None,
+        seen: Seen::default(),
         actor: Actor::Gateway,
         viewer: None,
         fresh: false,

@@ -58,7 +58,7 @@ where
 }
 
 impl<S: AtHand> AtHand for Visible<S> {
-    fn at_hand(&self, request: &Request) -> Option<Result<Response, Error>> {
+    fn at_hand(&self, request: &mut Request) -> Option<Result<Response, Error>> {
         let answer = self.inner.at_hand(request)?;
         let Some(viewer) = request.viewer.as_ref().filter(|v| v.sight.is_some()) else {
             return Some(answer);

@@ -52,7 +52,7 @@ use crate::cache::store::Store;
 use crate::canonical::contract::Operation;
 use crate::canonical::outcome::Why;
 use crate::canonical::{
-    AtHand, Contract, OperationId, Outcome, ProblemCode, ReadsAs, Request, Response, Tenant,
+    AtHand, Contract, OperationId, Outcome, ProblemCode, ReadsAs, Request, Response, Seen, Tenant,
 };
 use crate::error::Error;
 
@@ -210,7 +210,7 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request) -> Answering<S> {
+    fn call(&mut self, mut request: Request) -> Answering<S> {
         let shared = &self.shared;
         let Some(facts) = shared.facts(request.operation) else {
             let error = Error::from(ProblemCode::Internal).within("no such operation");
@@ -224,12 +224,17 @@ where
             (true, None) => Some(Why::Uncacheable),
             (true, Some(_)) => None,
         };
-        let key = match past {
-            None => {
-                let backend = self.view.backend(&request.tenant);
-                Key::new(&request, backend, facts.per_actor).ok_or(Why::Uncacheable)
+        let seen = std::mem::take(&mut request.seen);
+        let backend = || self.view.backend(&request.tenant);
+        let key = match (past, &seen) {
+            (None, Seen::Alone(mark)) if !request.fresh => {
+                // Its key is hardly ever needed.
+                let later = (backend(), facts.per_actor);
+                let alone = read::alone(shared, &self.inner, request, later, *mark);
+                return Either::Right(Either::Right(alone));
             }
-            Some(why) => Err(why),
+            (None, _) => Key::new(&request, backend(), facts.per_actor).ok_or(Why::Uncacheable),
+            (Some(why), _) => Err(why),
         };
         let key = match key {
             Ok(key) => key,
@@ -241,14 +246,20 @@ where
         if request.fresh {
             return Either::Right(Either::Right(read::fresh(shared, &self.inner, request, &key)));
         }
-        let look = read::look(shared, &key, || may_be_old(&request));
+        let look = match seen {
+            Seen::Nothing => Look::Nothing,
+            _ => read::look(shared, &key, || may_be_old(&request)),
+        };
         Either::Right(Either::Right(match look {
             Look::Hit(response) => return Either::Left(std::future::ready(Ok(response))),
             Look::Stale(response) => {
                 read::behind(shared, &self.inner, request, &key);
                 return Either::Left(std::future::ready(Ok(response)));
             }
-            Look::Alone => read::alone(shared, &self.inner, request, key),
+            Look::Alone(mark) => {
+                let later = (self.view.backend(&request.tenant), facts.per_actor);
+                read::alone(shared, &self.inner, request, later, mark)
+            }
             Look::Nothing => read::miss(shared, &self.inner, request, key),
         }))
     }
@@ -256,17 +267,20 @@ where
 
 impl<S> AtHand for Cache<S> {
     /// A hit; what is old is not at hand, for it begins a question.
-    fn at_hand(&self, request: &Request) -> Option<Result<Response, Error>> {
+    fn at_hand(&self, request: &mut Request) -> Option<Result<Response, Error>> {
         let facts = self.shared.facts(request.operation)?;
         if !facts.safe || !self.view.enabled || facts.ttl.is_none() || request.fresh {
             return None;
         }
         let backend = self.view.backend(&request.tenant);
         let key = Key::new(request, backend, facts.per_actor)?;
-        match read::look(&self.shared, &key, || false) {
-            Look::Hit(response) => Some(Ok(response)),
-            _ => None,
-        }
+        request.seen = match read::look(&self.shared, &key, || may_be_old(request)) {
+            Look::Hit(response) => return Some(Ok(response)),
+            Look::Stale(_) => Seen::Unlooked,
+            Look::Alone(mark) => Seen::Alone(mark),
+            Look::Nothing => Seen::Nothing,
+        };
+        None
     }
 }
 

@@ -15,7 +15,7 @@ use crate::cache::key::Key;
 use crate::cache::store::{Entry, Held};
 use crate::cache::{Noted, Shared};
 use crate::canonical::outcome::{Trouble, Why};
-use crate::canonical::{OperationId, Outcome, Params, Payload, Request, Response, Tenant};
+use crate::canonical::{Alone, OperationId, Outcome, Params, Payload, Request, Response, Tenant};
 use crate::error::Error;
 
 /// What the store says about a question.
@@ -25,17 +25,22 @@ pub(super) enum Look {
     /// An answer that may be given while the backend is being asked.
     Stale(Response),
     /// Its answers cannot be stored: nobody should wait for another's.
-    Alone,
+    Alone(Alone),
     /// Nothing.
     Nothing,
 }
 
 /// Looks into the store. A hit allocates nothing.
 pub(super) fn look(shared: &Shared, key: &Key, may_be_old: impl FnOnce() -> bool) -> Look {
+    let gone = shared.store.gone();
     let Some(held) = shared.store.peek(key.bytes()) else { return Look::Nothing };
     let now = Instant::now();
-    let Held::Answer(entry) = &held else {
-        return if held.is_alone(now) { Look::Alone } else { Look::Nothing };
+    let entry = match &held {
+        Held::Answer(entry) => entry,
+        Held::Alone(asked) if held.is_alone(now) => {
+            return Look::Alone(Alone { asked: *asked, gone });
+        }
+        Held::Alone(_) => return Look::Nothing,
     };
     let payload = || Arc::clone(&entry.payload);
     if let Some(left) = entry.fresh(&shared.epochs, now) {
@@ -77,8 +82,8 @@ where
     let (shared, inner, key) = (Arc::clone(shared), inner.clone(), key.bytes().into());
     Box::pin(async move {
         let noted = Noted::new(&request);
-        let asked =
-            ask(&shared, inner, request, key).await.map_err(|e| noted.failed(outcome, e))?;
+        let asked = ask(&shared, inner, request, &Named::Now(key), None).await;
+        let asked = asked.map_err(|e| noted.failed(outcome, e))?;
         Ok(Response { payload: asked.payload, outcome })
     })
 }
@@ -98,6 +103,7 @@ where
     Box::pin(async move {
         let noted = Noted::new(&request);
         let (result, outcome) = together(&shared, inner, request, &key).await;
+        let key = Named::Now(key.bytes().into());
         settle(&shared, &key, noted, result, outcome).await
     })
 }
@@ -107,7 +113,8 @@ pub(super) fn alone<S>(
     shared: &Arc<Shared>,
     inner: &S,
     request: Request,
-    key: Key,
+    (backend, per_actor): (u64, bool),
+    mark: Alone,
 ) -> BoxFuture<'static, Result<Response, Error>>
 where
     S: Service<Request, Response = Response, Error = Error> + Clone + Send + 'static,
@@ -116,7 +123,8 @@ where
     let (shared, inner) = (Arc::clone(shared), inner.clone());
     Box::pin(async move {
         let noted = Noted::new(&request);
-        let asked = ask(&shared, inner, request, key.bytes().into()).await;
+        let key = Named::Later { request: request.clone(), backend, per_actor };
+        let asked = ask(&shared, inner, request, &key, Some(mark)).await;
         let outcome = match &asked {
             // It has changed its mind.
             Ok(Asked { stored: true, .. }) => Outcome::Miss { stored: true },
@@ -126,10 +134,28 @@ where
     })
 }
 
+/// A question's key: at hand, or to be made where it is needed after all.
+enum Named {
+    Now(Arc<[u8]>),
+    Later { request: Request, backend: u64, per_actor: bool },
+}
+
+impl Named {
+    /// It. There is one for whatever was looked for in the store.
+    fn key(&self) -> Option<Arc<[u8]>> {
+        match self {
+            Self::Now(key) => Some(Arc::clone(key)),
+            Self::Later { request, backend, per_actor } => {
+                Some(Key::new(request, *backend, *per_actor)?.bytes().into())
+            }
+        }
+    }
+}
+
 /// The answer, or the old one that stands in for it where the backend fails.
 async fn settle(
     shared: &Shared,
-    key: &Key,
+    key: &Named,
     noted: Noted,
     result: Result<Arc<Payload>, Error>,
     outcome: Outcome,
@@ -140,7 +166,8 @@ async fn settle(
     };
     if noted.may_be_old
         && Failed::of(&error) == Failed::Backend
-        && let Some(old) = in_its_place(shared, key, &error).await
+        && let Some(key) = key.key()
+        && let Some(old) = in_its_place(shared, &key, &error).await
     {
         return Ok(old);
     }
@@ -148,8 +175,8 @@ async fn settle(
 }
 
 /// What is held although its time is over; what another has stored by now, if it has.
-async fn in_its_place(shared: &Shared, key: &Key, error: &Error) -> Option<Response> {
-    let entry = shared.store.answer(key.bytes()).await?;
+async fn in_its_place(shared: &Shared, key: &[u8], error: &Error) -> Option<Response> {
+    let entry = shared.store.answer(key).await?;
     let now = Instant::now();
     let outcome = match entry.fresh(&shared.epochs, now) {
         Some(left) => Outcome::Hit(left),
@@ -203,7 +230,7 @@ where
             Err(_elapsed) => break,
         }
     }
-    let asked = ask(shared, inner, request, key.bytes().into()).await;
+    let asked = ask(shared, inner, request, &Named::Now(key.bytes().into()), None).await;
     let stored = asked.as_ref().is_ok_and(|asked| asked.stored);
     (asked.map(|asked| asked.payload), Outcome::Miss { stored })
 }
@@ -240,8 +267,8 @@ where
         return;
     }
     let epoch = shared.epochs.now();
-    let key = Arc::clone(pilot.key());
-    let result = match ask(&shared, inner, request, key).await {
+    let key = Named::Now(Arc::clone(pilot.key()));
+    let result = match ask(&shared, inner, request, &key, None).await {
         Ok(Asked { payload, words, stored }) => {
             Ok(Answer { payload, words, found: Brought::Asked { stored } })
         }
@@ -257,8 +284,15 @@ struct Asked {
     stored: bool,
 }
 
-/// Asks the backend and stores the answer, if no write has overtaken it.
-async fn ask<S>(shared: &Shared, inner: S, request: Request, key: Arc<[u8]>) -> Result<Asked, Error>
+/// Asks the backend and stores the answer, if no write has overtaken it. `mark` is the one that says
+/// that its answers cannot be stored, where there was one.
+async fn ask<S>(
+    shared: &Shared,
+    inner: S,
+    request: Request,
+    key: &Named,
+    mark: Option<Alone>,
+) -> Result<Asked, Error>
 where
     S: Service<Request, Response = Response, Error = Error> + Send + 'static,
     S::Future: Send,
@@ -270,24 +304,27 @@ where
     let mut payload = match inner.oneshot(request).await {
         Ok(response) => response.payload,
         Err(error) => {
-            if Failed::of(&error) == Failed::Refused {
+            if Failed::of(&error) == Failed::Refused
+                && let Some(key) = key.key()
+            {
                 // What is held is no longer so, and must not come back when the backend fails.
                 shared.store.forget(key, asked).await;
             }
             return Err(error);
         }
     };
-    if let Some(payload) = Arc::get_mut(&mut payload) {
-        // Bytes as they came lie in a larger piece of memory, which they would keep.
-        payload.body = Bytes::copy_from_slice(&payload.body);
-    }
     let question = Question { tenant: &tenant, operation, params: &params, epoch, asked };
-    let Some(entry) = entry(shared, &question, &payload) else {
-        shared.store.put(key, Held::Alone(asked)).await;
+    let Some(entry) = entry(shared, &question, &mut payload) else {
+        // Each who asks alone would set the mark anew, which costs more than the look for it.
+        let marked = mark.is_some_and(|mark| shared.store.is_marked(mark, Instant::now()));
+        if let Some(key) = Some(key).filter(|_| !marked).and_then(Named::key) {
+            shared.store.put(key, Held::Alone(asked)).await;
+        }
         return Ok(Asked { payload, words: None, stored: false });
     };
     let words = Some(entry.words.clone().into());
     let stored = entry.fresh(&shared.epochs, Instant::now()).is_some();
+    let Some(key) = key.key() else { return Ok(Asked { payload, words, stored: false }) };
     if stored {
         shared.store.put(key, Held::Answer(Arc::new(entry))).await;
     } else {
@@ -307,7 +344,7 @@ struct Question<'a> {
 
 /// What would be stored; `None` where the answer does not tell its tags, is too large, or is told by
 /// the backend not to be stored.
-fn entry(shared: &Shared, question: &Question<'_>, payload: &Arc<Payload>) -> Option<Entry> {
+fn entry(shared: &Shared, question: &Question<'_>, payload: &mut Arc<Payload>) -> Option<Entry> {
     if payload.no_store {
         return None;
     }
@@ -321,9 +358,15 @@ fn entry(shared: &Shared, question: &Question<'_>, payload: &Arc<Payload>) -> Op
         failing: fresh + facts.stale_if_error.min(params.stale_if_error),
     };
     let ages = ages.cut(about.until.iter().map(|t| &**t), (shared.wall)());
-    let payload = Arc::clone(payload);
-    let entry = Entry::new(payload, question.asked, ages, question.epoch, about.words);
-    (!shared.store.is_too_large(&entry)).then_some(entry)
+    let words = about.words;
+    if shared.store.is_too_large(payload, &words) {
+        return None;
+    }
+    if let Some(payload) = Arc::get_mut(payload) {
+        // Bytes as they came lie in a larger piece of memory, which they would keep.
+        payload.body = Bytes::copy_from_slice(&payload.body);
+    }
+    Some(Entry::new(Arc::clone(payload), question.asked, ages, question.epoch, words))
 }
 
 /// What a failure says about the answer that is held.

@@ -18,8 +18,8 @@ use tokio::time::Instant;
 
 use crate::cache::epochs::{Epoch, Epochs, Word};
 use crate::cache::freshness::{self, Ages};
-use crate::canonical::Payload;
 use crate::canonical::payload::Watcher;
+use crate::canonical::{Alone, Payload};
 
 /// What an entry costs beside its bytes: moka's node, its key's, ours.
 const OVERHEAD: usize = 384;
@@ -52,16 +52,19 @@ impl Entry {
         epoch: Epoch,
         words: Box<[Word]>,
     ) -> Self {
-        let entry = Self { payload, asked, ages, epoch, words, room: AtomicU32::new(0) };
-        entry.room.store(entry.wanted(), Ordering::Relaxed);
-        entry
+        let room = AtomicU32::new(Self::room(&payload, &words));
+        Self { payload, asked, ages, epoch, words, room }
     }
 
     /// Its bytes, with room for the first rendering, later for a quarter more.
+    fn room(payload: &Payload, words: &[Word]) -> u32 {
+        let weight = payload.weight();
+        let ahead = payload.body.len().max(weight / 4);
+        u32::try_from(weight + ahead + size_of_val(words)).unwrap_or(u32::MAX)
+    }
+
     fn wanted(&self) -> u32 {
-        let weight = self.payload.weight();
-        let ahead = self.payload.body.len().max(weight / 4);
-        u32::try_from(weight + ahead + size_of_val(&*self.words)).unwrap_or(u32::MAX)
+        Self::room(&self.payload, &self.words)
     }
 
     /// Whether it has outgrown its room. Says so once for each room.
@@ -182,6 +185,10 @@ pub(super) struct Store {
     entries: Arc<Entries>,
     largest: u64,
     removed: Arc<[AtomicU64; 4]>,
+    /// Marks that are no longer there, since the start: what else stands at their places may be older
+    /// than whoever saw them.
+    gone: Arc<AtomicU64>,
+    max_age: Duration,
 }
 
 /// Why an entry left the store.
@@ -218,6 +225,8 @@ impl Store {
     pub(super) fn new(max_bytes: u64, max_age: Duration) -> Self {
         let removed = Arc::<[AtomicU64; 4]>::default();
         let counts = Arc::clone(&removed);
+        let gone = Arc::<AtomicU64>::default();
+        let evicted = Arc::clone(&gone);
         let entries = Cache::builder()
             .max_capacity(max_bytes)
             .weigher(|key: &Arc<[u8]>, held: &Held| {
@@ -226,7 +235,10 @@ impl Store {
                 room.saturating_add(own)
             })
             .time_to_live(max_age)
-            .eviction_listener(move |_, _, cause| {
+            .eviction_listener(move |_, held, cause| {
+                if matches!((held, cause), (Held::Alone(_), RemovalCause::Size)) {
+                    evicted.fetch_add(1, Ordering::SeqCst);
+                }
                 let removal = match cause {
                     RemovalCause::Size => Removal::Size,
                     RemovalCause::Expired => Removal::Expired,
@@ -238,7 +250,19 @@ impl Store {
                 }
             })
             .build_with_hasher(foldhash::quality::RandomState::default());
-        Self { entries: Arc::new(entries), largest: max_bytes / LARGEST, removed }
+        let largest = max_bytes / LARGEST;
+        Self { entries: Arc::new(entries), largest, removed, gone, max_age }
+    }
+
+    /// How many marks are gone. To be asked before the one that is looked for.
+    pub(super) fn gone(&self) -> u64 {
+        self.gone.load(Ordering::SeqCst)
+    }
+
+    /// Whether this mark is there still and for a while, so that it need not be set again.
+    pub(super) fn is_marked(&self, mark: Alone, now: Instant) -> bool {
+        let age = now.saturating_duration_since(mark.asked);
+        age < self.max_age.min(ALONE / 2) && self.gone() == mark.gone
     }
 
     /// What is held, without waiting: `None` also in the rare moment when moka would tidy up first.
@@ -256,9 +280,9 @@ impl Store {
         self.get(key).await?.answer().cloned()
     }
 
-    /// Whether an answer is too large to be held.
-    pub(super) fn is_too_large(&self, entry: &Entry) -> bool {
-        u64::from(entry.room.load(Ordering::Relaxed)) > self.largest
+    /// Whether an answer is too large to be held, with what it shows.
+    pub(super) fn is_too_large(&self, payload: &Payload, words: &[Word]) -> bool {
+        u64::from(Entry::room(payload, words)) > self.largest
     }
 
     /// Holds this, unless something about a later question is there.
@@ -272,7 +296,10 @@ impl Store {
         self.entries
             .entry(key)
             .and_compute_with(|known| {
-                let later = known.is_some_and(|known| known.value().asked() > held.asked());
+                let later = known.as_ref().is_some_and(|k| k.value().asked() > held.asked());
+                if !later && held.answer().is_some() {
+                    self.goes(known.as_ref().map(|k| k.value()));
+                }
                 std::future::ready(if later { Op::Nop } else { Op::Put(held) })
             })
             .await;
@@ -283,10 +310,20 @@ impl Store {
         self.entries
             .entry(key)
             .and_compute_with(|known| {
-                let older = known.is_some_and(|known| known.value().asked() <= asked);
+                let older = known.as_ref().is_some_and(|k| k.value().asked() <= asked);
+                if older {
+                    self.goes(known.as_ref().map(|k| k.value()));
+                }
                 std::future::ready(if older { Op::Remove } else { Op::Nop })
             })
             .await;
+    }
+
+    /// What stood at a place is about to go.
+    fn goes(&self, known: Option<&Held>) {
+        if let Some(Held::Alone(_)) = known {
+            self.gone.fetch_add(1, Ordering::SeqCst);
+        }
     }
 
     pub(super) fn bytes(&self) -> u64 {

@@ -11,7 +11,9 @@ use tokio::sync::{mpsc, oneshot};
 use tower::Service;
 
 use crate::canonical::contract::{CacheFacts, Operation, TagPart, TagTemplate};
-use crate::canonical::{Actor, OperationId, Outcome, Params, Payload, Request, Response, Tenant};
+use crate::canonical::{
+    Actor, OperationId, Outcome, Params, Payload, Request, Response, Seen, Tenant,
+};
 use crate::error::Error;
 use crate::telemetry::record::Record;
 
@@ -62,6 +64,7 @@ pub(super) fn request(tenant: &str, operation: u16, values: &[&str]) -> Request 
         actor: Actor::Gateway,
         viewer: None,
         upload: None,
+        seen: Seen::default(),
         fresh: false,
         record: Record::default(),
     }

@@ -29,7 +29,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::canonical::{
-    Actor, OperationId, Params, Payload, Principal, Request, Sight, Tenant, Viewer,
+    Actor, OperationId, Params, Payload, Principal, Request, Seen, Sight, Tenant, Viewer,
 };
 use crate::dialect::Dialect;
 use crate::dialect::catalog::Catalog;
@@ -335,6 +335,7 @@ impl Question {
             params: self.params.clone(),
             body: self.body.clone(),
             upload: None,
+            seen: Seen::default(),
             actor: self.actor.clone(),
             viewer,
             fresh: self.fresh,

@@ -19,7 +19,7 @@ pub mod validate;
 
 use bytes::Bytes;
 
-pub use at_hand::AtHand;
+pub use at_hand::{Alone, AtHand, Seen};
 pub use content::Content;
 pub use contract::Contract;
 pub use links::Links;
@@ -56,6 +56,8 @@ pub struct Request {
     pub fresh: bool,
     /// Where what happens to the request is noted.
     pub record: Record,
+    /// What the cache saw of it already.
+    pub seen: Seen,
 }
 
 /// A principal and the part of an answer open to it.

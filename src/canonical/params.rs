@@ -1,11 +1,19 @@
 //! The parameters of one request: texts by their position in the operation's parameter list.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 /// Parameter values in the order of the contract, so that two dialects that ask the same thing ask
 /// it in the same bytes. A list is several entries of one position.
+///
+/// Shared: a request is copied and handed on many times, and what a remembered one asks is the same
+/// each time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Params {
+pub struct Params(Option<Arc<Values>>);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Values {
     text: SmallVec<[u8; 160]>,
     entries: SmallVec<[Entry; 16]>,
 }
@@ -24,12 +32,25 @@ impl Params {
     /// not added and gives `false`.
     #[must_use]
     pub fn push(&mut self, position: u8, value: &str) -> bool {
-        let start = self.text.len();
+        let start = self.text().len();
         let end = start + value.len();
         let (Ok(start), Ok(end)) = (u16::try_from(start), u16::try_from(end)) else { return false };
-        self.text.extend_from_slice(value.as_bytes());
-        self.entries.push(Entry { position, start, end });
+        self.add(value.as_bytes(), Entry { position, start, end });
         true
+    }
+
+    fn add(&mut self, value: &[u8], entry: Entry) {
+        let values = Arc::make_mut(self.0.get_or_insert_default());
+        values.text.extend_from_slice(value);
+        values.entries.push(entry);
+    }
+
+    fn text(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], |values| &values.text)
+    }
+
+    fn entries(&self) -> &[Entry] {
+        self.0.as_ref().map_or(&[], |values| &values.entries)
     }
 
     /// The first value at a position.
@@ -40,29 +61,29 @@ impl Params {
 
     /// Every value at a position.
     pub fn all(&self, position: u8) -> impl Iterator<Item = &str> {
-        let there = self.entries.iter().filter(move |entry| entry.position == position);
+        let there = self.entries().iter().filter(move |entry| entry.position == position);
         there.map(|entry| self.value(*entry))
     }
 
     /// Every entry: position and value.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &str)> {
-        self.entries.iter().map(|entry| (entry.position, self.value(*entry)))
+        self.entries().iter().map(|entry| (entry.position, self.value(*entry)))
     }
 
     /// Whether there is a value at a position.
     #[must_use]
     pub fn has(&self, position: u8) -> bool {
-        self.entries.iter().any(|entry| entry.position == position)
+        self.entries().iter().any(|entry| entry.position == position)
     }
 
     /// What tells these parameters from all others, in pieces: where each value stands and ends, and
     /// the texts of all.
     pub fn pieces(&self) -> (impl ExactSizeIterator<Item = [u8; 3]>, &[u8]) {
-        let ends = self.entries.iter().map(|entry| {
+        let ends = self.entries().iter().map(|entry| {
             let [high, low] = entry.end.to_be_bytes();
             [entry.position, high, low]
         });
-        (ends, &self.text)
+        (ends, self.text())
     }
 
     /// These parameters, with those of `other` in the place of all at its positions. `None` where
@@ -70,8 +91,8 @@ impl Params {
     #[must_use]
     pub fn replaced(&self, other: &Self) -> Option<Self> {
         let mut both = Self::default();
-        let mut own = self.entries.iter().filter(|entry| !other.has(entry.position)).peekable();
-        for entry in &other.entries {
+        let mut own = self.entries().iter().filter(|entry| !other.has(entry.position)).peekable();
+        for entry in other.entries() {
             while let Some(before) = own.next_if(|own| own.position < entry.position) {
                 both.copy(self, *before)?;
             }
@@ -84,15 +105,14 @@ impl Params {
     }
 
     fn copy(&mut self, from: &Self, entry: Entry) -> Option<()> {
-        let start = u16::try_from(self.text.len()).ok()?;
+        let start = u16::try_from(self.text().len()).ok()?;
         let end = start.checked_add(entry.end.checked_sub(entry.start)?)?;
-        self.text.extend_from_slice(from.bytes(entry));
-        self.entries.push(Entry { position: entry.position, start, end });
+        self.add(from.bytes(entry), Entry { position: entry.position, start, end });
         Some(())
     }
 
     fn bytes(&self, entry: Entry) -> &[u8] {
-        self.text.get(usize::from(entry.start)..usize::from(entry.end)).unwrap_or_default()
+        self.text().get(usize::from(entry.start)..usize::from(entry.end)).unwrap_or_default()
     }
 
     fn value(&self, entry: Entry) -> &str {

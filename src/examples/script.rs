@@ -190,7 +190,7 @@ fn problem(json: &str, status: u16) -> Problem {
 
 impl AtHand for Script {
     /// What a script expects, it expects in order.
-    fn at_hand(&self, _: &Request) -> Option<Result<Response, Error>> {
+    fn at_hand(&self, _: &mut Request) -> Option<Result<Response, Error>> {
         None
     }
 }

@@ -67,7 +67,7 @@ where
 }
 
 impl<S: AtHand> AtHand for Counted<S> {
-    fn at_hand(&self, request: &Request) -> Option<Result<Response, Error>> {
+    fn at_hand(&self, request: &mut Request) -> Option<Result<Response, Error>> {
         let answer = self.inner.at_hand(request)?;
         self.table.count(request.operation, outcome(&answer));
         Some(answer)

@@ -17,7 +17,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::record::MappingEvent;
 use super::*;
 use crate::canonical::{
-    Actor, Contract, OperationId, Outcome, Payload, ProblemCode, Request, Response, Tenant,
+    Actor, Contract, OperationId, Outcome, Payload, ProblemCode, Request, Response, Seen, Tenant,
 };
 use crate::error::Error;
 use crate::forwarded::{Of, Proxies, of};
@@ -214,6 +214,7 @@ fn request(operation: OperationId) -> Request {
         actor: Actor::Gateway,
         viewer: None,
         upload: None,
+        seen: Seen::default(),
         fresh: false,
         record: record::Record::default(),
     }

@@ -12,7 +12,7 @@ use crate::call::memo::Question;
 use crate::canonical::contract::{Location, Operation, Parameter};
 use crate::canonical::{
     Actor, AtHand, OperationId, Params, Principal, Problem, ProblemCode, ReadsAs, Request,
-    Response, Sight, Tenant, Viewer,
+    Response, Seen, Sight, Tenant, Viewer,
 };
 use crate::dialect::catalog::{Catalog, documents};
 use crate::dialect::route::{Call, Route};
@@ -125,8 +125,8 @@ pub fn ahead<S: Canonical>(
         Some(question) => Some(question.request(job.tenant, job.viewer(), job.record)),
         None => prepare(job, call, &documents(job, &[]))?,
     };
-    let Some(request) = prepared else { return Ok(Ahead::Prepared(None)) };
-    match canonical.at_hand(&request) {
+    let Some(mut request) = prepared else { return Ok(Ahead::Prepared(None)) };
+    match canonical.at_hand(&mut request) {
         Some(Ok(answer)) => Ok(Ahead::Answered(request, answer)),
         Some(Err(error)) => {
             Err(problems::in_callers_words(error, &job.catalog.contract, route, call))
@@ -292,7 +292,7 @@ async fn asked<S: Canonical>(
     job: Job<'_>,
     call: &Call,
     route: Option<&Route>,
-    request: Request,
+    mut request: Request,
     answer: Option<Response>,
     canonical: &S,
 ) -> Result<Response, Error> {
@@ -303,7 +303,13 @@ async fn asked<S: Canonical>(
             let contract = &job.catalog.contract;
             let asked = match answer {
                 Some(answer) => Ok(answer),
-                None => canonical.clone().oneshot(request.clone()).await,
+                None => {
+                    // What is kept is a copy: what was seen of the request goes with itself.
+                    let kept = request.clone();
+                    let asked = canonical.clone().oneshot(request).await;
+                    request = kept;
+                    asked
+                }
             };
             match (asked, &contract.get(call.operation).continued) {
                 // Boxed: hardly a conversation is so long.
@@ -384,6 +390,7 @@ pub fn prepare(
         params: if call.widen { widen(job.catalog, call.operation, params) } else { params },
         body,
         upload: None,
+        seen: Seen::default(),
         actor,
         viewer: job.viewer(),
         fresh: call.fresh,

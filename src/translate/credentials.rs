@@ -97,8 +97,8 @@ impl<S: Canonical> LookUps<S> {
         let known = call.memory.known().cloned().zip(call.mounted());
         let Some((known, (mount, _))) = known else { return Err(given) };
         for look_up in &known.look_ups {
-            let request = look_up.question.request(&mount.tenant, None, &call.record);
-            let answer = self.canonical.at_hand(&request);
+            let mut request = look_up.question.request(&mount.tenant, None, &call.record);
+            let answer = self.canonical.at_hand(&mut request);
             let same = answer.as_ref().is_some_and(|answer| {
                 answer.as_ref().is_ok_and(|answer| {
                     std::ptr::eq(Arc::as_ptr(&answer.payload), look_up.answer.as_ptr())
@@ -141,7 +141,7 @@ impl<S: Canonical> LookUps<S> {
         let mut so_far = SoFar { inputs, found: SmallVec::new(), answers: SmallVec::new() };
         loop {
             let job = job(call, place.mount, &so_far.inputs);
-            let request = match so_far.next(job, credential) {
+            let mut request = match so_far.next(job, credential) {
                 Ok(Some(request)) => request,
                 Ok(None) => return Ok(so_far.yields(job, credential)),
                 Err(error) => return Ok(Err(error)),
@@ -149,7 +149,7 @@ impl<S: Canonical> LookUps<S> {
             let answer = match given.next() {
                 Some(answer) => Some(answer),
                 None if credential.resolve.get(so_far.found.len()).is_some_and(is_plain) => {
-                    self.canonical.at_hand(&request)
+                    self.canonical.at_hand(&mut request)
                 }
                 None => None,
             };

@@ -116,7 +116,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::canonical::{Actor, OperationId, Tenant};
+    use crate::canonical::{Actor, OperationId, Seen, Tenant};
     use crate::telemetry::record::Record;
 
     fn request() -> Request {
@@ -130,6 +130,7 @@ mod tests {
             actor: Actor::Gateway,
             viewer: None,
             upload: None,
+            seen: Seen::default(),
             fresh: false,
             record: Record::default(),
         }

@@ -21,7 +21,7 @@ use tower::ServiceExt as _;
 
 use crate::canonical::upload::{self, Feed};
 use crate::canonical::{
-    Actor, FieldProblem, Problem, ProblemCode, Request, Response, Upload, Viewer,
+    Actor, FieldProblem, Problem, ProblemCode, Request, Response, Seen, Upload, Viewer,
 };
 use crate::dialect::route::{Files, Said};
 use crate::error::Error;
@@ -158,6 +158,7 @@ async fn sent<S: Canonical>(
         operation: files.operation,
         params,
         body: Bytes::new(),
+        seen: Seen::default(),
         upload: Some(file),
         actor: job.principal.map_or(Actor::Gateway, |p| p.actor.clone()),
         viewer: job

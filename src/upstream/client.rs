@@ -67,10 +67,12 @@ impl Client {
         Self { pool, max_answer_bytes: params.max_answer_bytes }
     }
 
-    /// Sends a request and reads the whole answer; of one that is a file only the head.
+    /// Sends a request and reads the whole answer; of one that is a file only the head. The request
+    /// is taken from where it is: handed on by value, each future on the way would have a place for
+    /// it.
     pub(super) async fn exchange(
         &self,
-        request: http::Request<Sent>,
+        request: &mut http::Request<Sent>,
         binary: bool,
     ) -> Result<Received, Failure> {
         let (mut wire, answer) = self.pool.send(request).await?;

@@ -219,10 +219,10 @@ impl Inner {
         let mut round = self.retry.begin(address.safe, deadline);
         loop {
             // Anew each time: an attempt has its own place in the trace.
-            let sent = address.request(&self.base, &self.authorization, &request)?;
+            let mut sent = address.request(&self.base, &self.authorization, &request)?;
             let patience = Patience::new(deadline, round.attempt());
             let upload = request.upload.as_ref();
-            let trouble = match self.attempt(address, sent, patience, upload).await {
+            let trouble = match self.attempt(address, &mut sent, patience, upload).await {
                 Ok(answer) => return Ok(answer),
                 Err(trouble) => trouble,
             };
@@ -230,24 +230,26 @@ impl Inner {
                 return Err(self.blamed(address, trouble.error));
             };
             request.record.upstream_retried();
-            tokio::time::sleep(pause).await;
+            // Boxed: hardly a call is repeated.
+            Box::pin(tokio::time::sleep(pause)).await;
         }
     }
 
     async fn attempt(
         &self,
         address: &Address,
-        sent: http::Request<Sent>,
+        sent: &mut http::Request<Sent>,
         patience: Patience,
         upload: Option<&Upload>,
     ) -> Result<Response, Trouble> {
         let pass = self.breaker.enter()?;
         self.tally.attempts.fetch_add(1, Ordering::Relaxed);
-        let exchange = self.client.exchange(sent, address.binary);
         let received = match upload {
             // Boxed: hardly a request is one.
-            Some(file) => Box::pin(self.sending(file, exchange)).await,
-            None => patience.with(exchange).await,
+            Some(file) => {
+                Box::pin(self.sending(file, self.client.exchange(sent, address.binary))).await
+            }
+            None => patience.with(self.client.exchange(sent, address.binary)).await,
         };
         let result = match received {
             Ok(Received::Whole(answer)) => classify::answer(address, answer),

@@ -81,16 +81,17 @@ impl Pool {
     /// out to be closed before anything was written to it, another one is taken.
     pub(super) async fn send(
         &self,
-        mut request: Request<Sent>,
+        request: &mut Request<Sent>,
     ) -> Result<(Wire, Response<Incoming>), Failure> {
         loop {
             let waited = poll_fn(|cx| self.0.take(cx).into()).await;
             let is_new = waited.is_none();
             let mut wire = match waited {
                 Some(wire) => wire,
-                None => self.0.connect().await?,
+                // Boxed: mostly one has waited.
+                None => Box::pin(self.0.connect()).await?,
             };
-            let mut answered = pin!(wire.sender.try_send_request(request));
+            let mut answered = pin!(wire.sender.try_send_request(std::mem::take(request)));
             let answered = poll_fn(|cx| {
                 wire.drive(cx);
                 answered.as_mut().poll(cx)
@@ -98,7 +99,7 @@ impl Pool {
             match answered.await {
                 Ok(answer) => return Ok((wire, answer)),
                 Err(mut error) => match error.take_message() {
-                    Some(unsent) if !is_new => request = unsent,
+                    Some(unsent) if !is_new => *request = unsent,
                     _ => return Err(Failure::Broken(error.into_error().into())),
                 },
             }
@@ -315,7 +316,7 @@ mod tests {
             let mut request = Request::new(Sent::Whole(Full::default()));
             *request.uri_mut() = path.parse().unwrap();
             request.headers_mut().insert("host", http::HeaderValue::from_static("x"));
-            let (wire, answer) = self.pool.send(request).await?;
+            let (wire, answer) = self.pool.send(&mut request).await?;
             Ok((wire, answer.into_body()))
         }
 

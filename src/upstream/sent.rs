@@ -22,6 +22,12 @@ pub(super) enum Sent {
     Form(Box<Form>),
 }
 
+impl Default for Sent {
+    fn default() -> Self {
+        Self::Whole(Full::default())
+    }
+}
+
 /// A form of one part, which is a file. Its bytes are taken when the first is asked for: an attempt
 /// that found no connection leaves them where they are.
 #[derive(Debug)]

@@ -117,6 +117,7 @@ fn request(contract: &Contract, operation: &str, values: &[(&str, &str)]) -> Req
         actor: Actor::Gateway,
         viewer: None,
         upload: None,
+        seen: crate::canonical::Seen::default(),
         fresh: false,
         record: Record::default(),
     }
@@ -422,4 +423,13 @@ fn an_address_that_cannot_be_used_is_said_at_once() {
     }
     let params = Params { credential: SecretString::from("a\nb"), ..params_for("http://h/") };
     assert_eq!(Remote::new(&params, &contract).map(drop), Err(Unusable::Credential));
+}
+
+/// The future of a call is moved into a box: what hardly a call needs has a box of its own.
+#[test]
+fn a_call_under_way_is_small() {
+    let contract = crate::canonical::contract::tests::embedded();
+    let remote = Remote::new(&params_for("http://127.0.0.1:1/v1"), &contract).unwrap();
+    let call = remote.0.ask(request(&contract, "conversations.get", &ONE));
+    assert!(size_of_val(&call) <= 1_600, "{} bytes", size_of_val(&call));
 }

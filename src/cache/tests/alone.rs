@@ -104,3 +104,69 @@ async fn a_failure_of_one_is_nobody_elses() {
     }
     assert_eq!(failed, 1);
 }
+
+/// Asked as a request is: what is at hand is looked for first.
+fn after_a_look(cache: &Cache<Held>, mut request: Request) -> Asked {
+    assert!(cache.at_hand(&mut request).is_none());
+    ask(cache, request)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_alone_sets_the_mark_anew_only_when_it_gets_old() {
+    let (cache, mut backend) = cache();
+    let first = ask(&cache, get("n:7"));
+    backend.call().await.answer(no_store());
+    assert_eq!(done(first).await.1, MISSED);
+    let sets = || cache.shared.store.removed(Removal::Replaced);
+    for (advance, replaced) in [(0, 0), (2, 0), (1, 1), (2, 1), (1, 2), (4, 3)] {
+        tokio::time::advance(Duration::from_secs(advance)).await;
+        let alone = after_a_look(&cache, get("n:7"));
+        backend.call().await.answer(no_store());
+        assert_eq!(done(alone).await.1, ALONE);
+        assert_eq!(sets(), replaced);
+    }
+}
+
+/// What cannot be stored ends whatever was asked before it, although the mark that it saw was young.
+#[tokio::test(start_paused = true)]
+async fn an_older_answer_that_came_in_the_place_of_the_mark_goes() {
+    for refused in [false, true] {
+        let (cache, mut backend) = cache();
+        let first = ask(&cache, get("n:7"));
+        backend.call().await.answer(no_store());
+        done(first).await;
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let earlier = after_a_look(&cache, get("n:7"));
+        let stored = backend.call().await;
+        let other = after_a_look(&cache, get("n:7"));
+        let between = backend.call().await;
+        tokio::time::advance(Duration::from_millis(10)).await;
+        let later = after_a_look(&cache, get("n:7"));
+        let private = backend.call().await;
+        if refused {
+            // The mark is gone before anything is stored in its place.
+            between.answer(Err(ProblemCode::NotFound.into()));
+            assert!(other.await.unwrap().is_err());
+        }
+        stored.json(V1);
+        assert_eq!(done(earlier).await.1, Outcome::Miss { stored: true });
+        private.answer(no_store());
+        assert_eq!(done(later).await.1, ALONE);
+        let next = after_a_look(&cache, get("n:7"));
+        backend.call().await.json(V2);
+        assert_eq!(done(next).await.0, V2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_seen_of_a_request_is_not_seen_of_its_copy() {
+    let (cache, mut backend) = cache();
+    let mut request = get("n:7");
+    assert!(cache.at_hand(&mut request).is_none());
+    assert!(matches!(request.seen, Seen::Nothing));
+    filled(&cache, &mut backend, get("n:7"), V1).await;
+    assert_eq!(done(ask(&cache, request.clone())).await.1, hit(30));
+    // It looks again before it asks: another may have been quicker.
+    assert_eq!(done(ask(&cache, request)).await.1, hit(30));
+    assert!(backend.idle().await);
+}

@@ -94,7 +94,7 @@ async fn whatever_comes_and_goes_what_is_said_is_what_is_held_and_within_the_bou
                 let payload = Arc::new(Payload::new(200, some(&mut random), None));
                 let words = words[..random.below(2)].into();
                 let entry = Entry::new(payload, Instant::now(), ages, epochs.now(), words);
-                if !store.is_too_large(&entry) {
+                if !store.is_too_large(&entry.payload, &entry.words) {
                     store.put(key, Stored::Answer(Arc::new(entry))).await;
                 }
             }

@@ -31,7 +31,7 @@ use crate::canonical::contract::tests::embedded;
 use crate::canonical::validate::validate;
 use crate::canonical::{
     Actor, Contract, OperationId, Params as Parameters, Payload, Problem, ProblemCode, Request,
-    Tenant,
+    Seen, Tenant,
 };
 use crate::error::Error;
 use crate::sandbox::{Clock, Params, Sandbox};
@@ -115,6 +115,7 @@ impl Bench {
             actor: actor.parse::<Actor>().unwrap(),
             viewer: None,
             upload: None,
+            seen: Seen::default(),
             fresh: false,
             record: Record::default(),
         }

@@ -5,9 +5,12 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Timeout};
 
 use crate::upstream::client::Failure;
 use crate::upstream::resilience::deadline::Deadline;
@@ -51,14 +54,35 @@ impl Patience {
     }
 
     /// Waits for an exchange no longer than that.
-    pub(in crate::upstream) async fn with<T>(
-        self,
-        exchange: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        tokio::time::timeout_at(self.until, exchange)
-            .await
-            .map_err(|_elapsed| Failure::Timeout(self.limit))
-            .flatten()
+    pub(in crate::upstream) fn with<T, F>(self, exchange: F) -> Bounded<F>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        Bounded { exchange: tokio::time::timeout_at(self.until, exchange), limit: self.limit }
+    }
+}
+
+pin_project! {
+    /// An exchange that ends in time. A future by name: an `async fn` would have a place for the
+    /// exchange before it begins and another one for while it runs.
+    #[derive(Debug)]
+    pub(in crate::upstream) struct Bounded<F> {
+        #[pin]
+        exchange: Timeout<F>,
+        limit: Limit,
+    }
+}
+
+impl<T, F: Future<Output = Result<T, Failure>>> Future for Bounded<F> {
+    type Output = Result<T, Failure>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let limit = *this.limit;
+        this.exchange.poll(cx).map(|ended| match ended {
+            Ok(ended) => ended,
+            Err(_elapsed) => Err(Failure::Timeout(limit)),
+        })
     }
 }
 

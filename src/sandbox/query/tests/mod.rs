@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Fields, Where};
 use crate::canonical::contract::tests::embedded;
-use crate::canonical::{Actor, Contract, Params, Problem, Request, Tenant};
+use crate::canonical::{Actor, Contract, Params, Problem, Request, Seen, Tenant};
 use crate::sandbox::accounts::Databases;
 use crate::sandbox::call::Call;
 use crate::sandbox::desk::{Desk, Place};
@@ -61,6 +61,7 @@ impl Book {
             actor: Actor::Gateway,
             viewer: None,
             upload: None,
+            seen: Seen::default(),
             fresh: false,
             record: Record::default(),
         };
