@@ -6,6 +6,7 @@
 use std::fmt;
 
 use uuid::Uuid;
+use uuid::fmt::Simple;
 
 /// A `traceparent` of version 00.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,7 +62,17 @@ impl Trace {
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace, self.parent, self.flags)
+        let mut trace = [0; Simple::LENGTH];
+        let trace = Uuid::from_u128(self.trace).simple().encode_lower(&mut trace);
+        // The second half of it; whole numbers are slow to write.
+        let mut parent = [0; Simple::LENGTH];
+        let parent = Uuid::from_u64_pair(0, self.parent).simple().encode_lower(&mut parent);
+        let (_, parent) = parent.split_at(Simple::LENGTH / 2);
+        f.write_str("00-")?;
+        f.write_str(trace)?;
+        f.write_str("-")?;
+        f.write_str(parent)?;
+        write!(f, "-{:02x}", self.flags)
     }
 }
 

@@ -13,15 +13,13 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::canonical::contract::{Location, Operation};
 use crate::canonical::{FieldProblem, Params, Problem, ProblemCode, Request};
 use crate::error::Error;
-use crate::upstream::Unusable;
 use crate::upstream::sent::{Form, Sent};
+use crate::upstream::{Unusable, room};
 
 /// What stands as it is in a path or query: unreserved (RFC 3986), and the colon of aliases.
 const ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
 
-/// Room for an address and the headers that are written for one request.
-const TEXT_BYTES: usize = 384;
 /// Room for the headers that most requests have.
 const HEADERS: usize = 11;
 
@@ -172,29 +170,38 @@ impl Address {
         authorization: &HeaderValue,
         asked: &Request,
     ) -> Result<http::Request<Sent>, Error> {
+        room::within(|text| self.written(base, authorization, asked, text))
+    }
+
+    /// As [`Self::request`]; everything that is written for it is written to the end of `text`.
+    fn written(
+        &self,
+        base: &Base,
+        authorization: &HeaderValue,
+        asked: &Request,
+        text: &mut BytesMut,
+    ) -> Result<http::Request<Sent>, Error> {
         let body = if self.media.is_some() { asked.body.clone() } else { Bytes::new() };
-        // Everything that is written for this request, in one piece of memory.
-        let mut text = BytesMut::with_capacity(TEXT_BYTES);
-        let mut request = http::Request::new(Sent::Whole(Full::new(Bytes::new())));
+        let mut request = http::Request::new(Sent::default());
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.uri(base, &asked.params, &mut text)?;
+        *request.uri_mut() = self.uri(base, &asked.params, text)?;
         let headers = request.headers_mut();
         headers.reserve(HEADERS);
         headers.insert(HOST, base.host.clone());
         headers.insert(ACCEPT, if self.binary { ANYTHING } else { ACCEPTED });
         headers.insert(USER_AGENT, AGENT);
         headers.insert(AUTHORIZATION, authorization.clone());
-        headers.insert(ACTOR, written("Deskbridge-Actor", &asked.actor, &mut text)?);
+        headers.insert(ACTOR, written("Deskbridge-Actor", &asked.actor, text)?);
         let record = &asked.record;
         if !record.request_id().as_str().is_empty() {
             headers.insert(REQUEST_ID, record.request_id().header());
             let child = record.trace().child();
-            headers.insert(TRACEPARENT, written("traceparent", &child, &mut text)?);
+            headers.insert(TRACEPARENT, written("traceparent", &child, text)?);
         }
         for (position, name) in &self.headers {
             if let Some(given) = asked.params.get(*position) {
                 let given = if *name == IF_MATCH { tag(given) } else { given.into() };
-                headers.insert(name.clone(), written(name.as_str(), &given, &mut text)?);
+                headers.insert(name.clone(), written(name.as_str(), &given, text)?);
             }
         }
         if let Some(media) = self.media.as_ref().filter(|_| !body.is_empty()) {
@@ -255,6 +262,12 @@ fn tag(text: &str) -> Cow<'_, str> {
 }
 
 fn encode(value: &str, text: &mut BytesMut) {
+    // Mostly ids and words, of which nothing is encoded.
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b':');
+    if value.bytes().all(plain) {
+        text.extend_from_slice(value.as_bytes());
+        return;
+    }
     for part in utf8_percent_encode(value, ENCODED) {
         text.extend_from_slice(part.as_bytes());
     }

@@ -17,6 +17,7 @@ mod hop;
 mod pool;
 mod refusal;
 pub mod resilience;
+mod room;
 mod sent;
 mod status;
 pub mod tls;

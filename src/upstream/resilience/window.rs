@@ -22,13 +22,16 @@ pub(super) struct Window {
     slot: Duration,
     /// The number of the present slot since `born`; it stands at this number modulo [`SLOTS`].
     present: u64,
+    /// When it ends, since `born`.
+    over: Duration,
     slots: [Counts; SLOTS],
 }
 
 impl Window {
     pub(super) fn new(length: Duration) -> Self {
         let slot = (length / SLOTS as u32).max(Duration::from_millis(1));
-        Self { born: Instant::now(), slot, present: 0, slots: [Counts::default(); SLOTS] }
+        let slots = [Counts::default(); SLOTS];
+        Self { born: Instant::now(), slot, present: 0, over: slot, slots }
     }
 
     /// Counts one.
@@ -67,8 +70,13 @@ impl Window {
 
     /// Empties the slots whose time is over.
     fn turn(&mut self) {
-        let passed = self.born.elapsed().as_nanos() / self.slot.as_nanos().max(1);
-        let now = u64::try_from(passed).unwrap_or(u64::MAX);
+        let passed = self.born.elapsed();
+        // Mostly it is the slot of the last time: found without a division.
+        if passed < self.over {
+            return;
+        }
+        let number = passed.as_nanos() / self.slot.as_nanos().max(1);
+        let now = u64::try_from(number).unwrap_or(u64::MAX);
         let over = now.saturating_sub(self.present).min(SLOTS as u64);
         for number in 0..over {
             if let Some(counts) = self.slots.get_mut(Self::place(now - number)) {
@@ -76,6 +84,8 @@ impl Window {
             }
         }
         self.present = now.max(self.present);
+        let over = self.slot.as_nanos().saturating_mul(u128::from(self.present) + 1);
+        self.over = Duration::from_nanos(u64::try_from(over).unwrap_or(u64::MAX));
     }
 
     fn place(number: u64) -> usize {

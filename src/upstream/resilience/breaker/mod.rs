@@ -218,11 +218,11 @@ impl Breaker {
             return;
         }
         match &mut inner.phase {
-            Phase::Closed => {
+            Phase::Closed if self.params.enabled && failed => {
                 let Counts { all, marked } = inner.window.sum();
                 let enough = all >= u64::from(self.params.min_requests);
                 let share = u64::from(self.params.failure_percent);
-                if self.params.enabled && failed && enough && marked * 100 >= all * share {
+                if enough && marked * 100 >= all * share {
                     self.open(&mut inner, "too many attempts failed");
                 }
             }
@@ -240,8 +240,8 @@ impl Breaker {
                     }
                 }
             }
-            // Nothing was let through in this phase.
-            Phase::Open { .. } => {}
+            // What succeeded opens nothing; in the other phase nothing was let through.
+            Phase::Closed | Phase::Open { .. } => {}
         }
     }
 
