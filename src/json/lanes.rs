@@ -71,6 +71,17 @@ impl<'s> Marks<'s> {
         self.next()
     }
 
+    /// The next one that is not before `at`.
+    #[inline(always)]
+    pub(super) fn from(&mut self, at: usize) -> usize {
+        loop {
+            match self.next() {
+                before if before < at => {}
+                next => return next,
+            }
+        }
+    }
+
     /// Passes all that lies before `at`, which lies ahead.
     #[inline]
     pub(super) fn jump(&mut self, at: usize) {

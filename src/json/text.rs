@@ -85,11 +85,37 @@ pub fn chars(token: &str) -> impl Iterator<Item = char> + '_ {
 #[must_use]
 #[inline]
 pub fn eq(token: &str, text: &str) -> bool {
-    match content(token) {
-        None => false,
-        Some(content) if plain(content) => content == text,
-        Some(content) => Chars(content).eq(text.chars()),
+    let Some(content) = content(token) else { return false };
+    // What is escaped is longer than what it means.
+    match content.len().cmp(&text.len()) {
+        Ordering::Less => false,
+        Ordering::Equal => content == text && plain(content),
+        Ordering::Greater => may_mean(content, text) && Chars(content).eq(text.chars()),
     }
+}
+
+/// Whether a text that is longer than another could mean it: not if it begins with another letter,
+/// or has no escapes, or more than the longest of them for each byte.
+#[inline]
+fn may_mean(content: &str, text: &str) -> bool {
+    let first = content.as_bytes().first();
+    (first == Some(&b'\\') || first == text.as_bytes().first())
+        && content.len() / 6 <= text.len()
+        && !plain(content)
+}
+
+/// How many characters a string token means; of another kind, none.
+#[must_use]
+pub fn length(token: &str) -> usize {
+    let mut rest = content(token).unwrap_or_default();
+    let mut length = 0;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        let (before, escaped) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        let mut one = Chars(escaped);
+        length += before.chars().count() + usize::from(one.next().is_some());
+        rest = one.0;
+    }
+    length + rest.chars().count()
 }
 
 /// Whether two tokens are the same value: strings by what they mean, empty lists and objects by
@@ -216,6 +242,23 @@ mod tests {
             same(r#""\u0061""#, "\"a\"") && !same(r#""\u0061""#, "\"b\"") && !same("\"1\"", "1")
         );
         assert_eq!(order("\"a\"", r#""\u0062""#), Ordering::Less);
+    }
+
+    #[test]
+    fn a_text_is_as_long_as_what_it_means() {
+        for meant in ["", "a", "é😀", "a\"\\/\n\u{1}z", "\\\\\\", "\u{1f600}\n\u{1f600}"] {
+            let (token, escaped) = (serde_json::to_string(meant).unwrap(), {
+                let units = meant.encode_utf16().map(|unit| format!("\\u{unit:04x}"));
+                format!("\"{}\"", units.collect::<String>())
+            });
+            for token in [&token, &escaped] {
+                assert_eq!(length(token), meant.chars().count(), "{token}");
+                assert!(eq(token, meant) && !eq(token, &format!("{meant}x")), "{token}");
+                assert!(!eq(token, &format!("x{meant}")) && !eq(token, "xyz"), "{token}");
+                assert_eq!(eq(token, &escaped[1..escaped.len() - 1]), meant.is_empty(), "{token}");
+            }
+        }
+        assert_eq!((length("12"), length("[\"a\"]"), length("\"\\")), (0, 0, 0));
     }
 
     #[test]

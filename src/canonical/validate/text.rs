@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::canonical::contract::StringKind;
-use crate::json::text::{chars, decode};
+use crate::json::text::{content, decode, length};
 use crate::syntax::closest;
 
 /// What is wrong with the text that `token` means: code and detail.
@@ -20,8 +20,8 @@ pub(super) fn check(
         let words: Vec<&str> = words.iter().map(|w| &**w).collect();
         return Some(("invalid", one_of(&words, &text).into()));
     }
-    if kind.min > 0 || kind.max.is_some() {
-        let length = u32::try_from(chars(token).count()).unwrap_or(u32::MAX);
+    if !fits(kind, token) {
+        let length = u32::try_from(length(token)).unwrap_or(u32::MAX);
         if length < kind.min {
             let detail = if length == 0 {
                 Cow::Borrowed("must not be empty")
@@ -64,6 +64,14 @@ pub(super) fn check(
             .map_or(Cow::Borrowed(""), |pattern| format!("must match {}", pattern.as_str()).into()),
     };
     Some(("invalid", detail))
+}
+
+/// Whether a text is of a length that is allowed, as far as can be said without counting: it has no
+/// more characters than bytes, and no fewer than a twelfth of them, which is two escapes for one.
+fn fits(kind: &StringKind, token: &str) -> bool {
+    let bytes = content(token).map_or(0, str::len);
+    let fewest = u32::try_from(bytes.div_ceil(12)).unwrap_or(u32::MAX);
+    kind.min <= fewest && kind.max.is_none_or(|max| bytes <= max as usize)
 }
 
 /// "must be one of a, b, c", and the one that was perhaps meant.

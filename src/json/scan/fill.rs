@@ -82,7 +82,7 @@ impl<'s> Scanner<'s> {
                 (names.find(&node.members, bytes, start + 1, end), end + 1)
             } else {
                 // Rare: compared one by one, decoded on the way.
-                let after = skip::rest_of_string(bytes, end)?;
+                let after = skip::rest_of_string(&mut marks, end)?;
                 let token = bytes.get(start..after).unwrap_or_default();
                 let token = std::str::from_utf8(token).unwrap_or_default();
                 (node.members.iter().position(|m| text::eq(token, &m.name)), after)

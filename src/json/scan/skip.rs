@@ -4,7 +4,7 @@
 
 use super::{Reason, Scanner};
 use crate::json::brackets;
-use crate::json::lanes::{Marks, blanks, digits, plain};
+use crate::json::lanes::{Marks, blanks, digits};
 
 /// Where and why a document is not accepted.
 pub(super) type Stop = (usize, Reason);
@@ -112,11 +112,12 @@ pub(super) fn colon(bytes: &[u8], at: usize) -> Result<usize, Stop> {
 #[inline(always)]
 pub(super) fn string(marks: &mut Marks<'_>, at: usize) -> Result<usize, Stop> {
     let (bytes, end) = (marks.bytes(), marks.after(at));
-    if bytes.get(end) == Some(&b'"') { Ok(end + 1) } else { rest_of_string(bytes, end) }
+    if bytes.get(end) == Some(&b'"') { Ok(end + 1) } else { rest_of_string(marks, end) }
 }
 
-/// A string from a byte on that does not mean itself.
-pub(super) fn rest_of_string(bytes: &[u8], mut at: usize) -> Result<usize, Stop> {
+/// A string from a byte on that does not mean itself, and is the last mark that was passed.
+pub(super) fn rest_of_string(marks: &mut Marks<'_>, mut at: usize) -> Result<usize, Stop> {
+    let bytes = marks.bytes();
     loop {
         match bytes.get(at) {
             Some(b'"') => return Ok(at + 1),
@@ -124,7 +125,7 @@ pub(super) fn rest_of_string(bytes: &[u8], mut at: usize) -> Result<usize, Stop>
             Some(_) => return Err((at, Reason::Control)),
             None => return Err((at, Reason::End)),
         }
-        at = plain(bytes, at);
+        at = marks.from(at);
     }
 }
 

@@ -20,8 +20,17 @@ pub(super) fn is(token: &str, json: &[u8]) -> bool {
 /// Whether two texts that differ and begin alike mean the same: escapes, or space in `[ ]`.
 fn spelled_otherwise(token: &str, json: &[u8]) -> bool {
     let plain = |bytes: &[u8]| memchr::memchr(b'\\', bytes).is_none();
-    if token.starts_with('"') && plain(token.as_bytes()) && plain(json) {
-        return false;
+    if token.starts_with('"') {
+        // Mostly the first letter tells.
+        let first = |text: &[u8]| text.get(1).copied().filter(|byte| *byte != b'\\');
+        if let (Some(one), Some(other)) = (first(token.as_bytes()), first(json))
+            && one != other
+        {
+            return false;
+        }
+        if plain(token.as_bytes()) && plain(json) {
+            return false;
+        }
     }
     std::str::from_utf8(json).is_ok_and(|json| text::same(token, json))
 }
