@@ -43,7 +43,8 @@ impl Epochs {
         Self {
             counter: AtomicU64::new(0),
             floor: AtomicU64::new(0),
-            words: (0..words.max(1)).map(|_| AtomicU64::new(0)).collect(),
+            // Zeroed by the system: a page of it takes memory when the first write is noted there.
+            words: bytemuck::zeroed_slice_box(words.max(1) as usize),
             seed: RandomState::new(),
         }
     }

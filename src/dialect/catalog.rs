@@ -164,6 +164,7 @@ impl Catalog {
                         operations.push(name);
                     }
                 }
+                let published = route.documents.and_then(|at| dialect.published.get(at));
                 Listed {
                     dialect: &dialect.name,
                     method: route.method,
@@ -173,15 +174,34 @@ impl Catalog {
                     },
                     name: &route.name,
                     operations,
-                    documented: route.documents.and_then(|at| {
-                        let operation = dialect.documented.as_ref()?.operations.get(at)?;
-                        Some((&*operation.name, &*operation.title))
-                    }),
-                    evidence: route
-                        .documents
-                        .and_then(|at| dialect.documented.as_ref()?.operations.get(at)?.evidence),
+                    documented: published.map(|p| (&*p.name, &*p.title)),
+                    evidence: published.and_then(|p| p.evidence),
                 }
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::embedded::Files;
+    use crate::syntax::Sources;
+
+    #[test]
+    fn what_serves_tells_of_documents_and_keeps_none() {
+        let mount = MountSpec {
+            dialect: "third-party".to_owned(),
+            tenant: Tenant("t".into()),
+            host: "*".to_owned(),
+            prefix: None,
+        };
+        let (catalog, _) = Catalog::load(&Files::embedded(), &[mount], 1, &mut Sources::default());
+        let catalog = catalog.unwrap();
+        let [dialect] = &*catalog.dialects else { panic!("one was mounted") };
+        assert!(dialect.library.is_none() && dialect.records.is_empty());
+        assert!(dialect.documented.is_none() && dialect.promises().is_none());
+        let told: Vec<_> = catalog.routes().filter_map(|route| route.documented).collect();
+        assert!(told.iter().any(|(id, title)| !id.is_empty() && !title.is_empty()), "{told:?}");
     }
 }

@@ -47,6 +47,17 @@ pub struct Operation {
     pub evidence: Option<Evidence>,
 }
 
+/// What lists of routes tell of an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// `operationId`.
+    pub name: Box<str>,
+    /// `summary`: the title of its page.
+    pub title: Box<str>,
+    /// `x-evidence`: how it is known, where that is said.
+    pub evidence: Option<Evidence>,
+}
+
 /// A parameter as it is published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
@@ -126,6 +137,17 @@ pub enum Promise {
 }
 
 impl Documented {
+    /// What lists tell of each operation.
+    #[must_use]
+    pub fn published(&self) -> Box<[Published]> {
+        let of = |o: &Operation| Published {
+            name: o.name.clone(),
+            title: o.title.clone(),
+            evidence: o.evidence,
+        };
+        self.operations.iter().map(of).collect()
+    }
+
     /// The operation with an `operationId`.
     #[must_use]
     pub fn operation(&self, name: &str) -> Option<usize> {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use crate::mapping::Library;
 use crate::mapping::law::Promises;
 use crate::mapping::plan::Program;
-use documented::Documented;
+use documented::{Documented, Published};
 use envelope::Envelopes;
 use route::Route;
 use scheme::Credential;
@@ -41,13 +41,15 @@ pub struct Dialect {
     pub envelopes: Envelopes,
     /// Its habits.
     pub quirks: Quirks,
+    /// Name, title and evidence of each documented operation, in the order of the document.
+    pub published: Box<[Published]>,
     /// Programs of its records for offline translation, by name: (encode, decode). `None` where a
-    /// direction does not exist.
+    /// direction does not exist. None at all in what serves.
     pub records: Vec<(Box<str>, Option<Program>, Option<Program>)>,
-    /// What the vendor's documents promise, where they are written down.
+    /// What the vendor's documents promise, where they are written down; nothing in what serves.
     pub documented: Option<Documented>,
-    /// The rules its programs were compiled from, for proving; nothing that serves reads them.
-    pub library: Library,
+    /// The rules its programs were compiled from, for proving; nothing in what serves.
+    pub library: Option<Library>,
 }
 
 /// A root of a dialect's addresses.

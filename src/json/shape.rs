@@ -75,6 +75,15 @@ impl Shape {
         self.nodes.get_mut(id.0 as usize)
     }
 
+    /// Gives back the room that it would have to grow.
+    pub fn shrink(&mut self) {
+        self.nodes.shrink_to_fit();
+        for node in &mut self.nodes {
+            node.members.shrink_to_fit();
+            node.indexes.shrink_to_fit();
+        }
+    }
+
     /// The nodes and the look-up of their members' names, index by index.
     pub(super) fn prepared(&self) -> (&[Node], &[Names]) {
         let names = self

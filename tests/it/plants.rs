@@ -51,7 +51,8 @@ fn found(dialect: &str, files: &[(String, String)]) -> (Diagnostics, Sources) {
     if let Some(catalog) = catalog {
         let dialect = catalog.named(dialect).unwrap();
         let budget = Budget { most: 1, smaller: false, ..Budget::rounds(0, ROUNDS) };
-        let report = prove(&dialect.library, dialect.promises(), budget, &mut || false);
+        let report =
+            prove(dialect.library.as_ref().unwrap(), dialect.promises(), budget, &mut || false);
         report.violations.iter().for_each(|violation| problems.push(violation.diagnostic()));
     }
     (problems, sources)

@@ -13,6 +13,7 @@ mod listed;
 mod load;
 mod objects;
 mod operations;
+mod pattern;
 mod schemas;
 mod secrets;
 mod stored;
@@ -26,6 +27,7 @@ use crate::syntax::Span;
 
 pub use continued::{Continued, Source};
 pub(crate) use load::{Reader, Style, skip_documentation};
+pub use pattern::Pattern;
 
 /// The loaded contract: operations, schemas, cache facts. Immutable.
 #[derive(Debug, Default)]
@@ -311,7 +313,7 @@ pub struct StringKind {
     /// `date-time`, `date`, `uuid`, `uri`, …
     pub format: Option<Box<str>>,
     /// A pattern the whole or a part must match, as written.
-    pub pattern: Option<regex::Regex>,
+    pub pattern: Option<Pattern>,
     /// Fewest characters.
     pub min: u32,
     /// Most characters.

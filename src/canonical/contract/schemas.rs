@@ -1,7 +1,7 @@
 //! Schemas: the subset of JSON Schema 2020-12 that the contract is written in.
 
 use super::load::{DOCUMENTATION, Reader, Style};
-use super::{Additional, Kind, Property, Schema, SchemaId, StringKind, find};
+use super::{Additional, Kind, Pattern, Property, Schema, SchemaId, StringKind, find};
 use crate::syntax::fields::wrong_type;
 use crate::syntax::{Code, Diagnostic, Fields, Node, Value, closest};
 
@@ -285,9 +285,9 @@ impl<'n> Reader<'n, '_> {
             }
             words = Some(listed);
         }
-        let pattern = fields.text("pattern").map(regex::Regex::new);
+        let pattern = fields.text("pattern").map(Pattern::new);
         let pattern = match pattern {
-            Some(Ok(regex)) => Some(regex),
+            Some(Ok(pattern)) => Some(pattern),
             Some(Err(_)) => {
                 let at = node.get("pattern").map_or(node.span, |n| n.span);
                 fields.diagnostics().push(Diagnostic::error(

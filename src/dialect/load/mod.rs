@@ -54,6 +54,15 @@ struct Loaded {
 /// The pages of a dialect, by name.
 type Pages = BTreeMap<Box<str>, (SourceId, Arc<Page>)>;
 
+/// What is kept of what was read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    /// What requests need.
+    Serving,
+    /// What proofs and lists need besides.
+    Everything,
+}
+
 /// What every part of a dialect is compiled with.
 struct Context<'a> {
     contract: &'a Contract,
@@ -71,20 +80,19 @@ impl Context<'_> {
 }
 
 impl Catalog {
-    /// Loads the contract and every dialect that is mounted. Gives no catalog where anything is
-    /// wrong that is more than a warning.
+    /// Loads the contract and every dialect that is mounted, and keeps of them what serves: neither
+    /// records by themselves nor what is promised of them. Gives no catalog where anything is wrong
+    /// that is more than a warning.
     pub fn load(
         files: &Files,
         mounts: &[MountSpec],
         number: u64,
         sources: &mut Sources,
     ) -> (Option<Self>, Diagnostics) {
-        let mut diagnostics = Diagnostics::default();
-        let catalog = load(files, mounts, number, sources, &mut diagnostics);
-        (catalog.filter(|_| !diagnostics.has_errors()), diagnostics)
+        unless_wrong(|d| load(files, mounts, number, Keep::Serving, sources, d))
     }
 
-    /// Loads every dialect there is, each at a host of its own name, to check them.
+    /// Loads every dialect there is, each at a host of its own name, to check and to prove them.
     pub fn load_all(files: &Files, sources: &mut Sources) -> (Option<Self>, Diagnostics) {
         let mount = |name: &str| MountSpec {
             dialect: name.to_owned(),
@@ -93,14 +101,23 @@ impl Catalog {
             prefix: Some(String::new()),
         };
         let mounts: Vec<MountSpec> = files.dialects().into_iter().map(mount).collect();
-        Self::load(files, &mounts, 0, sources)
+        unless_wrong(|d| load(files, &mounts, 0, Keep::Everything, sources, d))
     }
+}
+
+fn unless_wrong(
+    load: impl FnOnce(&mut Diagnostics) -> Option<Catalog>,
+) -> (Option<Catalog>, Diagnostics) {
+    let mut diagnostics = Diagnostics::default();
+    let catalog = load(&mut diagnostics);
+    (catalog.filter(|_| !diagnostics.has_errors()), diagnostics)
 }
 
 fn load(
     files: &Files,
     specs: &[MountSpec],
     number: u64,
+    keep: Keep,
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Option<Catalog> {
@@ -135,7 +152,7 @@ fn load(
             tried.push(name);
             let whole = shelf.whole(name, sources, diagnostics);
             let mut found = whole.merging.clone();
-            loaded.extend(dialect(&whole, name, contract, &mut found));
+            loaded.extend(dialect(&whole, name, contract, keep, &mut found));
             if whole.extends.is_some() {
                 upper.push((whole, found));
             } else {
@@ -200,11 +217,12 @@ fn dialect(
     whole: &extends::Whole,
     name: &str,
     contract: &Arc<Contract>,
+    keep: Keep,
     diagnostics: &mut Diagnostics,
 ) -> Option<Loaded> {
     let folder = &whole.folder;
     let mut found = Diagnostics::default();
-    let mut loaded = compile(folder, name, contract, &mut found);
+    let mut loaded = compile(folder, name, contract, keep, &mut found);
     if folder.torn {
         found = found.without(&[
             Code::UnknownRecord,
@@ -229,6 +247,7 @@ fn compile(
     folder: &folder::Folder,
     name: &str,
     contract: &Arc<Contract>,
+    keep: Keep,
     diagnostics: &mut Diagnostics,
 ) -> Option<Loaded> {
     let top = folder.dialect.as_ref()?;
@@ -281,12 +300,17 @@ fn compile(
             unused::credentials(head.credentials, &names, &routes, diagnostics);
         }
     }
+    let published = documented.as_ref().map(Documented::published).unwrap_or_default();
+    let everything = keep == Keep::Everything;
     let records = folder
         .names("records")
+        .filter(|_| everything)
         .map(|n| (n.into(), library.program(n, false), library.program(n, true)))
         .collect();
     let credentials: Vec<_> = credentials.into_iter().map(|c| c.credential).collect();
     let bases = head.bases.of(&routes, &credentials);
+    let mut routes = routes;
+    routes.shrink_to_fit();
     Some(Loaded {
         dialect: Dialect {
             name: name.into(),
@@ -297,9 +321,10 @@ fn compile(
             credentials,
             envelopes,
             quirks: head.quirks,
+            published,
             records,
-            documented,
-            library,
+            documented: documented.filter(|_| everything),
+            library: Some(library).filter(|_| everything),
         },
         includes,
     })

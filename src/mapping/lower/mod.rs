@@ -229,6 +229,12 @@ impl<'l, 'd> Lower<'l, 'd> {
                 width: self.blocks.get(cursor.block).copied().unwrap_or(1),
             })
             .collect();
+        // It stays as it is from here on: room to grow would stay as well.
+        self.shape.shrink();
+        self.objects.shrink_to_fit();
+        self.relations.shrink_to_fit();
+        self.sites.shrink_to_fit();
+        self.events.shrink_to_fit();
         Some(Compiled {
             program: Program {
                 objects: self.objects,

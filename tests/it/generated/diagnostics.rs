@@ -168,7 +168,7 @@ fn proved(
     let files = Files::from_texts(files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
     let (catalog, _) = Catalog::load_all(&files, &mut sources);
     for dialect in &catalog.unwrap().dialects {
-        let (library, promises) = (&dialect.library, dialect.promises());
+        let (library, promises) = (dialect.library.as_ref().unwrap(), dialect.promises());
         let report = prove(library, promises, Budget::rounds(0, ROUNDS), &mut || false);
         report.violations.iter().for_each(|violation| problems.push(violation.diagnostic()));
     }

@@ -30,11 +30,17 @@ pub(crate) fn types(dialect: &Dialect, contract: &Contract) -> Vec<(String, Type
     let address = contract.schema_named("EmailAddress").unwrap();
     let text = contract.property(address, "address").unwrap().schema;
     let of = |name: &str| {
-        let about = dialect.library.about(name).unwrap();
+        let about = dialect.library.as_ref().unwrap().about(name).unwrap();
         let needs = about.needs.iter().map(|(schema, list)| (schema.unwrap_or(text), *list));
         Types { own: about.schema.unwrap_or(text), needs: needs.collect() }
     };
-    dialect.library.record_names().map(|name| (name.to_owned(), of(name))).collect()
+    dialect
+        .library
+        .as_ref()
+        .unwrap()
+        .record_names()
+        .map(|name| (name.to_owned(), of(name)))
+        .collect()
 }
 
 /// Whether a schema is an object, or one of several.
