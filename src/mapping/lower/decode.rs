@@ -2,6 +2,7 @@
 //! from them afterwards.
 
 use crate::json::place::{Hop, Place};
+use crate::json::write;
 use crate::mapping::document::{
     Body, Line, Only, Op, PlaceText, Record, Rule, Source, Table, Word, text,
 };
@@ -12,7 +13,6 @@ use crate::mapping::plan::{
 use crate::mapping::types::Ty;
 use crate::syntax::{Code, Diagnostic, Span, closest};
 
-use super::encode::member_key;
 use super::target::Tree;
 use super::{Cursor, Env, Lower, Mode};
 
@@ -425,7 +425,7 @@ impl Lower<'_, '_> {
             when_absent: Gap::Null,
             check: None,
         };
-        let member = |name: &str, emit| Member { key: member_key(name), emit, omit: Omit::Never };
+        let member = |name: &str, emit| Member { key: write::key(name), emit, omit: Omit::Never };
         Some(Emit::Object(Box::new(ObjectOp {
             from: None,
             guard: Vec::new(),

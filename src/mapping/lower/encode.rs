@@ -1,6 +1,7 @@
 //! Canonical → dialect: tables, records and rules.
 
 use crate::json::place::{Hop, Place};
+use crate::json::write;
 use crate::mapping::document::{
     Body, Line, Only, Op, PlaceText, Presence, Record, Rule, Source, Word, text,
 };
@@ -29,12 +30,12 @@ impl Lower<'_, '_> {
             if line.key.len() == depth + 1 {
                 run = 1;
                 if let Some((emit, omit)) = self.encode_line(line, env) {
-                    members.push(Member { key: member_key(part), emit, omit });
+                    members.push(Member { key: write::key(part), emit, omit });
                 }
             } else {
                 let inside = rest.get(..run).unwrap_or_default();
                 let emit = self.make(|s| s.encode_table(inside, depth + 1, env), None, None);
-                members.push(Member { key: member_key(part), emit, omit: Omit::Never });
+                members.push(Member { key: write::key(part), emit, omit: Omit::Never });
             }
             rest = rest.get(run..).unwrap_or_default();
         }
@@ -398,11 +399,4 @@ impl Lower<'_, '_> {
             Gap::Null
         }
     }
-}
-
-/// `"key":`
-pub(super) fn member_key(name: &str) -> Box<[u8]> {
-    let mut key = text::quoted(name).into_vec();
-    key.push(b':');
-    key.into()
 }

@@ -4,6 +4,7 @@
 
 use crate::canonical::contract::SchemaId;
 use crate::json::place::{Hop, Place};
+use crate::json::write;
 use crate::mapping::document::PlaceText;
 use crate::mapping::document::codecs;
 use crate::mapping::document::{
@@ -17,7 +18,6 @@ use crate::syntax::fields::wrong_type;
 use crate::syntax::{Code, Diagnostic, Node, Span, Value, closest};
 
 use super::decode::Aim;
-use super::encode::member_key;
 use super::target::Tree;
 use super::{Cursor, Env, Lower, Mode, value};
 
@@ -405,7 +405,7 @@ impl Lower<'_, '_> {
         let mut members = Vec::new();
         for entry in entries {
             let emit = self.expression(&entry.key, &entry.value, &Ty::Any, false, &env)?;
-            members.push(Member { key: member_key(&entry.key), emit, omit: Omit::Never });
+            members.push(Member { key: write::key(&entry.key), emit, omit: Omit::Never });
         }
         Some(Emit::Object(Box::new(ObjectOp {
             from: None,

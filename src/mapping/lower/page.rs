@@ -1,13 +1,13 @@
 //! The envelope of a numbered page: the entries as a rule writes them, and where the page stands.
 
 use crate::json::place::{Hop, Place};
+use crate::json::write;
 use crate::mapping::document::{PlaceText, read_rule};
 use crate::mapping::library::{Compiled, Library, Scope};
 use crate::mapping::plan::{Emit, Hollow, Member, ObjectOp, Omit, Page, PagePart};
 use crate::syntax::{Diagnostics, Node, Span};
 
 use super::Lower;
-use super::encode::member_key;
 use crate::canonical::Sight;
 
 /// The inputs that addresses of pages are made of, beside those that mappings name.
@@ -44,7 +44,7 @@ impl Library {
         let parts = lower.page(page);
         let emit = data.zip(parts).map(|(data, (links, meta))| {
             let member =
-                |name: &str, emit| Member { key: member_key(name), emit, omit: Omit::Never };
+                |name: &str, emit| Member { key: write::key(name), emit, omit: Omit::Never };
             Emit::Object(Box::new(ObjectOp {
                 from: None,
                 guard: Vec::new(),

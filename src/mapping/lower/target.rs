@@ -3,13 +3,13 @@
 
 use crate::canonical::contract::{Additional, Kind, Property};
 use crate::json::place::Hop;
+use crate::json::write;
 use crate::mapping::document::{Json, text};
 use crate::mapping::plan::{Emit, Gap, Hollow, Member, ObjectOp, Omit, SiteId, Source};
 use crate::mapping::types::Ty;
 use crate::syntax::{Code, Diagnostic, Span};
 
 use super::decode::Aim;
-use super::encode::member_key;
 use super::{Lower, Mode};
 
 /// A place of a canonical object, and what writes it or places inside it.
@@ -226,11 +226,11 @@ impl Lower<'_, '_> {
                 {
                     needed.push((index, site));
                 }
-                members.push(Member { key: member_key(&property.name), emit, omit });
+                members.push(Member { key: write::key(&property.name), emit, omit });
             } else if self.mode != Mode::Patch && property.required && !property.gateway {
                 match self.completion(&of) {
                     Some(json) => members.push(Member {
-                        key: member_key(&property.name),
+                        key: write::key(&property.name),
                         emit: Emit::Const(json),
                         omit: Omit::Never,
                     }),
@@ -245,7 +245,7 @@ impl Lower<'_, '_> {
             let inside = format!("{way}.{name}");
             let (emit, omit) =
                 self.render_node(tree, &of, None, Standing::Optional, &inside, missing);
-            members.push(Member { key: member_key(&name), emit, omit });
+            members.push(Member { key: write::key(&name), emit, omit });
         }
         (members, needed)
     }

@@ -263,7 +263,7 @@ impl Lower<'_, '_> {
         if let (Some(word), [Hop::Member(member)]) =
             (known.first(), union.canonical.hops.as_slice())
         {
-            let key = super::encode::member_key(member);
+            let key = crate::json::write::key(member);
             if !object.members.iter().any(|m| m.key == key) {
                 let emit = Emit::Const(text::quoted(word));
                 object.members.insert(0, plan::Member { key, emit, omit: Omit::Never });

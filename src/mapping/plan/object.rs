@@ -1,6 +1,7 @@
 //! Objects, and the choice between several.
 
 use super::{Emit, Gap, Guard, Ref, SiteId};
+use crate::json::write::Key;
 
 /// An object to write.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ pub struct Source {
 #[derive(Debug)]
 pub struct Member {
     /// The quoted, escaped key and its colon: `"id":`.
-    pub key: Box<[u8]>,
+    pub key: Key,
     /// The value.
     pub emit: Emit,
     /// When the key is left out. Absent always leaves it out.

@@ -181,7 +181,7 @@ impl<'a> Run<'a> {
         if follows {
             self.out.push(b',');
         }
-        self.put(&member.key);
+        member.key.write(self.out);
         // Most members are values: they need not go through the large function.
         let wrote = match &member.emit {
             Emit::Value(op) => self.value(op),

@@ -179,6 +179,14 @@ impl<'a> Run<'a> {
         slot.text(self.texts.get(document).copied()?)
     }
 
+    /// The value at a place, and its document from there on; `None` where it is absent.
+    #[inline]
+    fn found(&self, at: Ref) -> Option<(&'a str, &'a [u8])> {
+        let (slot, document) = self.slot(at)?;
+        let text = self.texts.get(document).copied()?;
+        Some((slot.text(text)?, text.as_bytes().get(slot.span()?.start..)?))
+    }
+
     /// A value in a block of a document.
     #[inline]
     fn token_in(&self, block: Block, slot: u16, document: usize) -> Option<&'a str> {

@@ -12,10 +12,11 @@ impl<'a> Run<'a> {
     #[inline]
     pub(super) fn value(&mut self, op: &'a ValueOp) -> Wrote {
         let found = match op.from.as_slice() {
-            [place] => self.token(*place),
-            places => places.iter().find_map(|place| self.token(*place)),
+            [place] => self.found(*place),
+            places => places.iter().find_map(|place| self.found(*place)),
         };
-        let Some(token) = found.filter(|token| !one_of(token, &op.ignore)) else {
+        let found = found.filter(|(token, _)| !one_of(token, &op.ignore));
+        let Some((token, from_it_on)) = found else {
             return self.gap(&op.when_absent, op.site);
         };
         if token == "null" || one_of(token, &op.also_null) {
@@ -25,7 +26,7 @@ impl<'a> Run<'a> {
         let wrote = match op.convert {
             // Most values are copied; the general way does the same.
             Convert::Copy if op.accept == Types::ANY && !self.program.lenient => {
-                self.put(token.as_bytes());
+                write::piece(self.out, from_it_on, token.len());
                 if text::is_empty(token) { Wrote::Empty } else { Wrote::Value }
             }
             _ => self.convert(&op.convert, op.accept, token, op.site),
