@@ -8,7 +8,6 @@ pub mod memo;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::HeaderValue;
 use http::request::Parts;
 
 use crate::canonical::{Facts, Principal, Sight};
@@ -36,8 +35,6 @@ pub struct Call<B> {
     pub record: Record,
     /// The client's address: the peer's, or what a trusted proxy says.
     pub client: IpAddr,
-    /// The request's id, as every answer carries it.
-    pub request_id: HeaderValue,
     /// What is known of it from earlier.
     pub memory: Memory,
 }
@@ -123,14 +120,14 @@ pub fn mounted<'c>(catalog: &'c Catalog, claim: &Claim) -> Option<(&'c Mount, &'
 impl<B> Call<B> {
     /// The call and its body, each by itself.
     pub fn split(self) -> (Call<()>, B) {
-        let Self { head, body, catalog, claim, record, client, request_id, memory } = self;
-        (Call { head, body: (), catalog, claim, record, client, request_id, memory }, body)
+        let Self { head, body, catalog, claim, record, client, memory } = self;
+        (Call { head, body: (), catalog, claim, record, client, memory }, body)
     }
 
     /// The call with a body, in the place of its own.
     pub fn with<C>(self, body: C) -> Call<C> {
-        let Self { head, catalog, claim, record, client, request_id, memory, .. } = self;
-        Call { head, body, catalog, claim, record, client, request_id, memory }
+        let Self { head, catalog, claim, record, client, memory, .. } = self;
+        Call { head, body, catalog, claim, record, client, memory }
     }
 
     /// Where it is mounted and in which dialect.

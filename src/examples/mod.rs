@@ -212,7 +212,6 @@ async fn one(
     let traced = Traced {
         request,
         record: Record::default(),
-        request_id: HeaderValue::from_static("example"),
         peer: Ipv4Addr::LOCALHOST.into(),
         client: Ipv4Addr::LOCALHOST.into(),
     };

@@ -93,7 +93,7 @@ where
             let problem = Problem::new(ProblemCode::Unavailable).retry_after(COME_BACK);
             return Admitted::Refused { error: Some(problem.into()) };
         };
-        let until = Instant::now() + timeout;
+        let until = request.record().began() + timeout;
         request.record().until(until);
         Admitted::Under {
             record: request.record().clone(),

@@ -23,6 +23,9 @@ pub(super) struct Activity {
     /// When the last request was answered, or something of an answer was taken; in milliseconds
     /// after `since`.
     ended: AtomicU64,
+    /// A request was answered after that. Nearly always its answer is taken at once, and then the
+    /// clock is read once for both.
+    answered: AtomicBool,
     /// The stream has been quiet for a while, and nothing of a request is left anywhere.
     rests: AtomicBool,
 }
@@ -35,6 +38,7 @@ impl Default for Activity {
             bodies: AtomicUsize::new(0),
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
+            answered: AtomicBool::new(false),
             rests: AtomicBool::new(false),
         }
     }
@@ -42,12 +46,22 @@ impl Default for Activity {
 
 impl Activity {
     pub(super) fn last_ended(&self) -> Instant {
+        self.note_answered();
         self.since + Duration::from_millis(self.ended.load(Ordering::Relaxed))
     }
 
+    /// Something ended just now.
     pub(super) fn note(&self) {
+        self.answered.store(false, Ordering::Relaxed);
         let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.ended.store(now, Ordering::Relaxed);
+    }
+
+    /// If a request was answered since something was noted, that was just now.
+    pub(super) fn note_answered(&self) {
+        if self.answered.load(Ordering::Relaxed) {
+            self.note();
+        }
     }
 
     /// A request begins; it ends when what is returned is dropped.
@@ -102,7 +116,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.note();
+        self.0.answered.store(true, Ordering::Relaxed);
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }

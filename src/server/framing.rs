@@ -230,6 +230,10 @@ impl Framing {
         if !std::mem::replace(&mut self.request_line, true) {
             return Some(());
         }
+        // Most lines are told by their first byte to be neither of the two that count.
+        if line.first().is_some_and(|b| b.is_ascii_alphabetic() && !b"cCtT".contains(b)) {
+            return Some(());
+        }
         let whole = length <= LINE;
         let line = line.get(..length.min(LINE)).unwrap_or_default();
         // A name as long as that is none of ours, and a line without one is hyper's to refuse.

@@ -165,11 +165,12 @@ impl<T> Watched<T> {
         poll: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         self.flushed = false;
+        match poll {
+            Poll::Ready(Ok(n)) if !self.http2 || n >= OF_AN_ANSWER => self.activity.note(),
+            _ => self.activity.note_answered(),
+        }
         if let Poll::Ready(result) = poll {
             self.taking.took(*result.as_ref().unwrap_or(&0));
-            if result.as_ref().is_ok_and(|n| !self.http2 || *n >= OF_AN_ANSWER) {
-                self.activity.note();
-            }
             return Poll::Ready(result);
         }
         ready!(self.taking.poll_over(cx));

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body::Body;
 use hyper::service::Service;
 use pin_project_lite::pin_project;
@@ -25,7 +25,6 @@ use crate::telemetry::trace::Trace;
 use crate::telemetry::{ClientAddress, Params};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// The status in log and metrics of a request whose client left before it was answered.
@@ -38,8 +37,6 @@ pub struct Traced<B> {
     pub request: http::Request<B>,
     /// Blank, but for the id and the trace.
     pub record: Record,
-    /// What the answer carries as `X-Request-Id`.
-    pub request_id: HeaderValue,
     /// The other end of the connection.
     pub peer: IpAddr,
     /// The client: the peer, or whom a trusted proxy speaks for.
@@ -88,27 +85,25 @@ where
 
     fn call(&self, arrived: Arrived<B>) -> Self::Future {
         let Arrived { request, peer } = arrived;
+        let started = Instant::now();
         let headers = request.headers();
-        let id =
-            headers.get(REQUEST_ID).and_then(RequestId::sent).unwrap_or_else(RequestId::generate);
-        let trace = headers.get(TRACEPARENT).and_then(|value| Trace::parse(value.as_bytes()));
+        let (id, trace) = sent(headers);
+        let id = id.unwrap_or_else(|| RequestId::generate(started));
         let client = self.layer.proxies.origin(peer, headers).client;
-        let request_id = id.header();
-        let record = Record::new(id, trace);
+        let record = Record::new(id, trace, started);
         let notes = Notes {
             metrics: Arc::clone(&self.layer.metrics),
             record: record.clone(),
             method: method_word(request.method()),
             client: self.layer.client_address.shown(client),
-            started: Instant::now(),
+            started,
             ended: false,
         };
         notes.metrics.in_flight.inc();
         Noting {
             notes,
-            request_id: Some(request_id.clone()),
             server_timing: self.layer.server_timing,
-            inner: self.inner.call(Traced { request, record, request_id, peer, client }),
+            inner: self.inner.call(Traced { request, record, peer, client }),
         }
     }
 }
@@ -118,7 +113,6 @@ pin_project! {
     #[derive(Debug)]
     pub struct Noting<F> {
         notes: Notes,
-        request_id: Option<HeaderValue>,
         server_timing: bool,
         #[pin]
         inner: F,
@@ -141,9 +135,7 @@ where
         let bytes = response.body().size_hint().exact();
         this.notes.end(response.status().as_u16(), bytes);
         let headers = response.headers_mut();
-        if let Some(id) = this.request_id.take() {
-            headers.insert(REQUEST_ID, id);
-        }
+        headers.insert(REQUEST_ID, this.notes.record.request_id().header());
         if *this.server_timing
             && let Some(timing) = this.notes.server_timing()
         {
@@ -196,6 +188,20 @@ impl Drop for Notes {
         self.end(CLIENT_LEFT, None);
         self.metrics.in_flight.dec();
     }
+}
+
+/// The id and the trace that a client sent; of several lines the first. In one walk: a head has few
+/// lines, and to look for each by its name is to digest the name.
+fn sent(headers: &HeaderMap) -> (Option<RequestId>, Option<Trace>) {
+    let (mut id, mut trace) = (None, None);
+    for (name, value) in headers {
+        match name.as_str() {
+            "x-request-id" => id = id.or(Some(value)),
+            "traceparent" => trace = trace.or(Some(value)),
+            _ => {}
+        }
+    }
+    (id.and_then(RequestId::sent), trace.and_then(|value| Trace::parse(value.as_bytes())))
 }
 
 /// A method that a client made up is `other`: it is written into the log.

@@ -20,6 +20,7 @@ pub struct Record(Arc<Inner>);
 struct Inner {
     request_id: RequestId,
     trace: OnceLock<Trace>,
+    began: Option<Instant>,
     arrived: AtomicBool,
     deadline: OnceLock<Instant>,
     route: OnceLock<(Arc<str>, Arc<str>)>,
@@ -49,11 +50,18 @@ pub struct MappingEvent {
 }
 
 impl Record {
-    /// A blank record of the request known by this id, and by this trace if a client named one.
+    /// A blank record of the request known by this id, and by this trace if a client named one,
+    /// whose head was here at `began`.
     #[must_use]
-    pub fn new(request_id: RequestId, trace: Option<Trace>) -> Self {
+    pub fn new(request_id: RequestId, trace: Option<Trace>, began: Instant) -> Self {
         let trace = trace.map_or_else(OnceLock::new, OnceLock::from);
-        Self(Arc::new(Inner { request_id, trace, ..Inner::default() }))
+        Self(Arc::new(Inner { request_id, trace, began: Some(began), ..Inner::default() }))
+    }
+
+    /// When its head was here. On a record that no request began: now.
+    #[must_use]
+    pub fn began(&self) -> Instant {
+        self.0.began.unwrap_or_else(Instant::now)
     }
 
     /// The request's id, to be given on to a backend as `X-Request-Id`. Empty on a record that no

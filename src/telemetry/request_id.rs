@@ -1,10 +1,12 @@
 //! `X-Request-Id`: the client's own where it is sane, else a new one that sorts by time.
 
 use std::cell::RefCell;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use http::HeaderValue;
-use uuid::Uuid;
+use tokio::time::Instant;
+use uuid::{Builder, Uuid};
 
 /// Most characters of an id that a client may choose.
 const LONGEST: usize = 128;
@@ -12,13 +14,26 @@ const LONGEST: usize = 128;
 /// New ids that lie in one piece of memory, which is given back when the last of them is gone.
 const TOGETHER: usize = 64;
 
+/// So long the wall's time is told from the clock that is read anyway. Whoever sets the wall's back or
+/// forth is followed after that.
+const TOLD: Duration = Duration::from_millis(100);
+
+/// From one id of a millisecond to the next, in the bits that are not its time.
+const STEP: u128 = 1 << 24;
+
 thread_local! {
-    static ROOM: RefCell<BytesMut> = RefCell::default();
+    static MAKER: RefCell<Maker> = RefCell::default();
 }
 
 /// The id of one request: 1 to 128 of `A-Z a-z 0-9 . _ : -`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RequestId(Bytes);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(HeaderValue);
+
+impl Default for RequestId {
+    fn default() -> Self {
+        Self(HeaderValue::from_static(""))
+    }
+}
 
 impl RequestId {
     /// The id a client sent, unless it is one that we would not write into a log.
@@ -27,36 +42,70 @@ impl RequestId {
         let bytes = value.as_bytes();
         let sane = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-');
         (!bytes.is_empty() && bytes.len() <= LONGEST && bytes.iter().all(sane))
-            .then(|| Self(Bytes::from_owner(value.clone())))
+            .then(|| Self(value.clone()))
     }
 
-    /// A new one (UUID version 7).
+    /// A new one (UUID version 7) of a request that came `now`.
     #[must_use]
-    pub fn generate() -> Self {
-        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-        let text = Uuid::now_v7().hyphenated().encode_lower(&mut text);
-        let shared = ROOM.try_with(|room| {
-            let mut room = room.try_borrow_mut().ok()?;
-            if room.capacity() < text.len() {
-                *room = BytesMut::with_capacity(TOGETHER * text.len());
-            }
-            room.extend_from_slice(text.as_bytes());
-            Some(room.split().freeze())
-        });
-        Self(shared.ok().flatten().unwrap_or_else(|| Bytes::copy_from_slice(text.as_bytes())))
+    pub fn generate(now: Instant) -> Self {
+        let made = MAKER.try_with(|maker| Some(maker.try_borrow_mut().ok()?.make(now)));
+        made.ok().flatten().unwrap_or_else(|| Maker::default().make(now))
     }
 
     /// As text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        self.0.to_str().unwrap_or_default()
     }
 
     /// As a header's value.
     #[must_use]
     pub fn header(&self) -> HeaderValue {
-        HeaderValue::from_maybe_shared(self.0.clone())
-            .unwrap_or_else(|_| HeaderValue::from_static(""))
+        self.0.clone()
+    }
+}
+
+/// Makes the ids of one thread.
+#[derive(Debug, Default)]
+struct Maker {
+    room: BytesMut,
+    /// The wall's time at an instant.
+    wall: Option<(Instant, Duration)>,
+    /// Of the last id: its millisecond, and its other bits.
+    millis: u64,
+    rest: u128,
+}
+
+impl Maker {
+    fn make(&mut self, now: Instant) -> RequestId {
+        let millis = self.millis(now);
+        // Within a millisecond they go up from where chance began it, and within a thread they sort.
+        if millis == self.millis {
+            self.rest = self.rest.wrapping_add(STEP);
+        } else {
+            (self.millis, self.rest) = (millis, Uuid::new_v4().as_u128());
+        }
+        let [.., a, b, c, d, e, f, g, h, i, j] = self.rest.to_be_bytes();
+        let id = Builder::from_unix_timestamp_millis(millis, &[a, b, c, d, e, f, g, h, i, j]);
+        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+        let text = id.into_uuid().hyphenated().encode_lower(&mut text);
+        if self.room.capacity() < text.len() {
+            self.room = BytesMut::with_capacity(TOGETHER * text.len());
+        }
+        self.room.extend_from_slice(text.as_bytes());
+        let value = HeaderValue::from_maybe_shared(self.room.split().freeze());
+        value.map(RequestId).unwrap_or_default()
+    }
+
+    fn millis(&mut self, now: Instant) -> u64 {
+        let (at, wall) = match self.wall {
+            Some((at, wall)) if at <= now && now - at < TOLD => (at, wall),
+            _ => {
+                let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                *self.wall.insert((now, wall))
+            }
+        };
+        u64::try_from((wall + (now - at)).as_millis()).unwrap_or_default()
     }
 }
 
@@ -75,14 +124,47 @@ mod tests {
         assert!(sent(&"x".repeat(128)).is_some());
     }
 
+    fn uuid(id: &RequestId) -> Uuid {
+        let uuid: Uuid = id.as_str().parse().unwrap();
+        assert_eq!((uuid.get_version_num(), uuid.get_variant()), (7, uuid::Variant::RFC4122));
+        uuid
+    }
+
     #[test]
     fn a_new_id_is_itself_sane_and_never_the_same() {
-        let (a, b) = (RequestId::generate(), RequestId::generate());
+        let now = Instant::now();
+        let (a, b) = (RequestId::generate(now), RequestId::generate(now));
         assert_ne!(a, b);
         assert_eq!(RequestId::sent(&a.header()), Some(a));
-        let all: Vec<_> = (0..3 * TOGETHER).map(|_| RequestId::generate()).collect();
-        let told: std::collections::BTreeSet<_> = all.iter().map(RequestId::as_str).collect();
-        assert_eq!(told.len(), all.len());
-        assert!(told.iter().all(|id| id.parse::<Uuid>().is_ok_and(|id| id.get_version_num() == 7)));
+        // Of one moment, and of many; on threads that began at the same time.
+        let many = || -> Vec<Uuid> {
+            let made = (0..3 * TOGETHER).map(|_| RequestId::generate(now));
+            let later = (0..3 * TOGETHER).map(|_| RequestId::generate(Instant::now()));
+            made.chain(later).map(|id| uuid(&id)).collect()
+        };
+        let mut all = std::thread::scope(|scope| {
+            let threads = [scope.spawn(many), scope.spawn(many)];
+            threads.map(|thread| thread.join().unwrap()).concat()
+        });
+        let made = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), made);
+    }
+
+    #[test]
+    fn a_new_id_tells_when_the_request_came() {
+        let mut maker = Maker::default();
+        let millis = |id: RequestId| (uuid(&id).as_u128() >> 80) as u64;
+        let wall = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+        let (before, now) = (wall(), Instant::now());
+        let first = millis(maker.make(now));
+        assert!(before <= first && first <= wall());
+        assert_eq!(millis(maker.make(now)), first);
+        let soon = Duration::from_millis(7);
+        assert_eq!(millis(maker.make(now + soon)).abs_diff(first), 7);
+        // The wall is asked again, and it says that no time has gone by.
+        let late = millis(maker.make(now + TOLD));
+        assert!(before <= late && late <= wall());
     }
 }

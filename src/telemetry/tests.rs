@@ -80,12 +80,15 @@ async fn every_answer_carries_an_id_and_a_sane_one_is_the_clients_own() {
         metrics(),
         &Params::default(),
         service_fn(async |traced: Traced<()>| -> Result<Answer, Infallible> {
-            assert_eq!(traced.request_id, traced.record.request_id().as_str());
-            conversation(traced).await
+            let id = traced.record.request_id().header();
+            let mut answer = conversation(traced).await?;
+            answer.headers_mut().insert("id", id);
+            Ok(answer)
         }),
     );
     let made = service.call(get()).await.unwrap();
     assert_eq!(made.headers()["x-request-id"].len(), 36);
+    assert_eq!(made.headers()["x-request-id"], made.headers()["id"]);
     assert!(!made.headers().contains_key("server-timing"));
 
     let mut request = get();

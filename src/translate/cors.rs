@@ -46,7 +46,9 @@ where
     type Future = Either<Ready<Result<Answer, S::Error>>, Marked<S::Future>>;
 
     fn call(&self, call: Call<B>) -> Self::Future {
-        let habit = call.mounted().and_then(|(mount, dialect)| {
+        // Most clients are no browsers, and name no origin.
+        let asked = call.head.method == Method::OPTIONS || call.head.headers.contains_key(ORIGIN);
+        let habit = call.mounted().filter(|_| asked).and_then(|(mount, dialect)| {
             let path = call.head.uri.path();
             let base = dialect.base(path.strip_prefix(&*mount.prefix).unwrap_or(path));
             let holds = |habit: &&Habit| {

@@ -50,7 +50,7 @@ where
     type Future = S::Future;
 
     fn call(&self, traced: Traced<B>) -> Self::Future {
-        let Traced { request, record, request_id, peer, client } = traced;
+        let Traced { request, record, peer, client } = traced;
         let (head, body) = request.into_parts();
         let catalog = Arc::clone(&self.catalog);
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
@@ -74,7 +74,7 @@ where
             let route = route.map_or_else(|| Arc::from("none"), |r| Arc::clone(&r.name));
             record.route(Arc::clone(&dialect.name), route);
         }
-        self.inner.call(Call { head, body, catalog, claim, record, client, request_id, memory })
+        self.inner.call(Call { head, body, catalog, claim, record, client, memory })
     }
 }
 
