@@ -40,7 +40,7 @@ use crate::auth::{self, keyring::Keyring};
 use crate::cache::CacheLayer;
 use crate::call::{Authorised, Call};
 use crate::canonical::{
-    Actor, AtHand, Contract, Links, Payload, ProblemCode, Request, Response, Tenant,
+    Actor, AtHand, Contract, Links, Payload, ProblemCode, Request, Response, Seen, Standing, Tenant,
 };
 use crate::dialect::catalog::Catalog;
 use crate::error::Error;
@@ -284,6 +284,10 @@ impl<S> Clone for Shared<S> {
 impl<S: AtHand> AtHand for Shared<S> {
     fn at_hand(&self, request: &mut Request) -> Option<Result<Response, Error>> {
         self.0.at_hand(request)
+    }
+
+    fn again(&self, standing: &Standing, record: &Record) -> Result<Result<Response, Error>, Seen> {
+        self.0.again(standing, record)
     }
 }
 

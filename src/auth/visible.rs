@@ -16,7 +16,8 @@ use tower::{Layer, Service};
 use crate::canonical::principal::{SightRule, SightTest, Subject};
 use crate::canonical::validate::unlike;
 use crate::canonical::{
-    AtHand, Contract, OperationId, Payload, Places, Problem, ProblemCode, Request, Response, Viewer,
+    AtHand, Contract, OperationId, Payload, Places, Problem, ProblemCode, Request, Response, Seen,
+    Standing, Viewer,
 };
 use crate::error::Error;
 use crate::json::{text, walk};
@@ -60,16 +61,27 @@ where
 impl<S: AtHand> AtHand for Visible<S> {
     fn at_hand(&self, request: &mut Request) -> Option<Result<Response, Error>> {
         let answer = self.inner.at_hand(request)?;
+        Some(self.judged(answer, request, &request.record))
+    }
+
+    fn again(&self, standing: &Standing, record: &Record) -> Result<Result<Response, Error>, Seen> {
+        let answer = self.inner.again(standing, record)?;
+        Ok(self.judged(answer, standing.question(), record))
+    }
+}
+
+impl<S> Visible<S> {
+    fn judged(
+        &self,
+        answer: Result<Response, Error>,
+        request: &Request,
+        record: &Record,
+    ) -> Result<Response, Error> {
         let Some(viewer) = request.viewer.as_ref().filter(|v| v.sight.is_some()) else {
-            return Some(answer);
+            return answer;
         };
-        let eye = Eye {
-            viewer,
-            operation: request.operation,
-            contract: &self.contract,
-            record: &request.record,
-        };
-        Some(eye.judged(answer))
+        let eye = Eye { viewer, operation: request.operation, contract: &self.contract, record };
+        eye.judged(answer)
     }
 }
 

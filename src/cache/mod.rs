@@ -52,9 +52,11 @@ use crate::cache::store::Store;
 use crate::canonical::contract::Operation;
 use crate::canonical::outcome::Why;
 use crate::canonical::{
-    AtHand, Contract, OperationId, Outcome, ProblemCode, ReadsAs, Request, Response, Seen, Tenant,
+    AtHand, Contract, OperationId, Outcome, ProblemCode, ReadsAs, Request, Response, Seen,
+    Standing, Tenant,
 };
 use crate::error::Error;
+use crate::telemetry::record::Record;
 
 pub use stats::Stats;
 pub use store::Removal;
@@ -248,7 +250,7 @@ where
         }
         let look = match seen {
             Seen::Nothing => Look::Nothing,
-            _ => read::look(shared, &key, || may_be_old(&request)),
+            _ => read::look(shared, key.bytes(), || may_be_old(&request)),
         };
         Either::Right(Either::Right(match look {
             Look::Hit(response) => return Either::Left(std::future::ready(Ok(response))),
@@ -268,19 +270,50 @@ where
 impl<S> AtHand for Cache<S> {
     /// A hit; what is old is not at hand, for it begins a question.
     fn at_hand(&self, request: &mut Request) -> Option<Result<Response, Error>> {
-        let facts = self.shared.facts(request.operation)?;
-        if !facts.safe || !self.view.enabled || facts.ttl.is_none() || request.fresh {
+        if !self.may_hold(request) {
             return None;
         }
-        let backend = self.view.backend(&request.tenant);
-        let key = Key::new(request, backend, facts.per_actor)?;
-        request.seen = match read::look(&self.shared, &key, || may_be_old(request)) {
-            Look::Hit(response) => return Some(Ok(response)),
-            Look::Stale(_) => Seen::Unlooked,
-            Look::Alone(mark) => Seen::Alone(mark),
-            Look::Nothing => Seen::Nothing,
+        let key = self.key(request)?;
+        match self.held(key.bytes(), request) {
+            Ok(response) => Some(Ok(response)),
+            Err(seen) => {
+                request.seen = seen;
+                None
+            }
+        }
+    }
+
+    fn again(&self, standing: &Standing, _: &Record) -> Result<Result<Response, Error>, Seen> {
+        let question = standing.question();
+        let name = match self.may_hold(question) {
+            true => standing.name(|request| self.key(request)),
+            false => None,
         };
-        None
+        self.held(name.ok_or(Seen::Unlooked)?, question).map(Ok)
+    }
+}
+
+impl<S> Cache<S> {
+    fn may_hold(&self, request: &Request) -> bool {
+        let kept = |facts: &Facts| facts.safe && facts.ttl.is_some();
+        self.view.enabled
+            && !request.fresh
+            && self.shared.facts(request.operation).is_some_and(kept)
+    }
+
+    fn key(&self, request: &Request) -> Option<Key> {
+        let facts = self.shared.facts(request.operation)?;
+        Key::new(request, self.view.backend(&request.tenant), facts.per_actor)
+    }
+
+    /// A hit, or what was seen in its place.
+    fn held(&self, key: &[u8], request: &Request) -> Result<Response, Seen> {
+        match read::look(&self.shared, key, || may_be_old(request)) {
+            Look::Hit(response) => Ok(response),
+            Look::Stale(_) => Err(Seen::Unlooked),
+            Look::Alone(mark) => Err(Seen::Alone(mark)),
+            Look::Nothing => Err(Seen::Nothing),
+        }
     }
 }
 
@@ -296,7 +329,7 @@ fn may_be_old(request: &Request) -> bool {
 struct Noted {
     /// Where it is noted what the cache did: an error carries no [`Outcome`]. The gateway's own
     /// look-ups are not noted, for the record is the client's.
-    record: Option<crate::telemetry::record::Record>,
+    record: Option<Record>,
     may_be_old: bool,
 }
 

@@ -31,9 +31,9 @@ pub(super) enum Look {
 }
 
 /// Looks into the store. A hit allocates nothing.
-pub(super) fn look(shared: &Shared, key: &Key, may_be_old: impl FnOnce() -> bool) -> Look {
+pub(super) fn look(shared: &Shared, key: &[u8], may_be_old: impl FnOnce() -> bool) -> Look {
     let gone = shared.store.gone();
-    let Some(held) = shared.store.peek(key.bytes()) else { return Look::Nothing };
+    let Some(held) = shared.store.peek(key) else { return Look::Nothing };
     let now = Instant::now();
     let entry = match &held {
         Held::Answer(entry) => entry,

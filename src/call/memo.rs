@@ -22,15 +22,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwapOption;
-use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, Version};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::canonical::{
-    Actor, OperationId, Params, Payload, Principal, Request, Seen, Sight, Tenant, Viewer,
-};
+use crate::canonical::{Payload, Principal, Request, Sight, Standing};
 use crate::dialect::Dialect;
 use crate::dialect::catalog::Catalog;
 use crate::dialect::scheme::Place as Stands;
@@ -41,9 +38,10 @@ use super::Claimed;
 /// Reads that are remembered at once.
 const PLACES: usize = 4096;
 
-/// Longest text of a read that is remembered: its inputs, parameters and bodies, its look-ups' included.
-/// With what they stand in, the whole memory has some 12 megabytes at most.
-const MOST_TEXT: usize = 1024;
+/// Longest text of a read that is remembered: its inputs, parameters and bodies, its look-ups' included,
+/// and by which names their answers are kept. With what they stand in, the whole memory has some 12
+/// megabytes at most.
+const MOST_TEXT: usize = 1536;
 
 /// Differ from request to request and say nothing that shapes an answer, unless a mapping reads
 /// them. What proxies say of the client and the host is digested as it is believed.
@@ -64,6 +62,8 @@ pub struct Memo {
     start: Sha256,
     /// Headers that are not digested.
     passing: Vec<HeaderName>,
+    /// The record of what is remembered: nobody's.
+    blank: Record,
     places: Box<[Place]>,
 }
 
@@ -102,7 +102,7 @@ pub struct Known {
     /// The document `inputs` of the route.
     pub inputs: Box<[u8]>,
     /// What the backend is asked.
-    pub question: Question,
+    pub question: Standing,
 }
 
 /// Each look-up of a credential.
@@ -112,19 +112,9 @@ pub type LookUps = Vec<LookUp>;
 #[derive(Clone, Debug)]
 pub struct LookUp {
     /// What was asked.
-    pub question: Question,
+    pub question: Standing,
     /// What it was answered with. Not kept alive: the cache decides how long it holds.
     pub answer: Weak<Payload>,
-}
-
-/// A canonical request without what differs from one client's request to the next.
-#[derive(Clone, Debug)]
-pub struct Question {
-    operation: OperationId,
-    params: Params,
-    body: Bytes,
-    actor: Actor,
-    fresh: bool,
 }
 
 /// A read whose meaning is to be remembered, and what was learned of it so far.
@@ -151,6 +141,7 @@ impl Memo {
         Self {
             start,
             passing: passing.map(HeaderName::from_static).collect(),
+            blank: Record::default(),
             places: (0..PLACES).map(|_| Place::default()).collect(),
         }
     }
@@ -180,25 +171,30 @@ impl Memo {
     }
 
     fn digest(&self, head: &Parts, host: Option<&str>) -> Digest {
+        let host = host.unwrap_or_default().as_bytes();
+        let authority = head.uri.authority().map_or("", |authority| authority.as_str()).as_bytes();
+        let target = head.uri.path_and_query().map_or("", |target| target.as_str()).as_bytes();
         let mut digest = self.start.clone();
-        let mut part = |bytes: &[u8]| {
-            // Its length first, so that no two lists of parts run together.
-            digest.update(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
-            digest.update(bytes);
-        };
-        part(host.unwrap_or_default().as_bytes());
-        part(head.uri.authority().map_or(b"", |authority| authority.as_str().as_bytes()));
-        part(head.uri.path_and_query().map_or(b"", |target| target.as_str().as_bytes()));
+        // How long each part is goes before it, so that no two lists of parts run together. Few large
+        // pieces: the digest of many small ones takes longer.
+        digest.update([host, authority, target].map(length).as_flattened());
         // What a head must have depends on it.
-        part(match head.version {
-            Version::HTTP_11 => b"1.1",
+        digest.update(match head.version {
+            Version::HTTP_11 => b"1",
             Version::HTTP_2 => b"2",
-            _ => b"",
+            _ => b"0",
         });
+        for part in [host, authority, target] {
+            if !part.is_empty() {
+                digest.update(part);
+            }
+        }
         for (name, value) in &head.headers {
             if !self.passing.contains(name) {
-                part(name.as_str().as_bytes());
-                part(value.as_bytes());
+                let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
+                digest.update([length(name), length(value)].as_flattened());
+                digest.update(name);
+                digest.update(value);
             }
         }
         digest.finalize().into()
@@ -212,6 +208,11 @@ impl Memo {
             place.known.store(Some(Arc::new(known)));
         }
     }
+}
+
+/// How long a part is.
+fn length(part: &[u8]) -> [u8; 4] {
+    u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes()
 }
 
 /// Whether a route or a credential of the dialect reads this header.
@@ -270,8 +271,10 @@ impl Lesson {
     /// Notes a look-up. What the cache does not `hold` will not be found again as it is.
     pub fn look_up(&mut self, question: &Request, answer: &Arc<Payload>, held: bool) {
         match &mut self.look_ups {
-            Some(all) if held => all
-                .push(LookUp { question: Question::of(question), answer: Arc::downgrade(answer) }),
+            Some(all) if held => {
+                let question = Standing::new(question, &self.memo.blank);
+                all.push(LookUp { question, answer: Arc::downgrade(answer) });
+            }
             all => *all = None,
         }
     }
@@ -291,9 +294,9 @@ impl Lesson {
         question: &Request,
     ) {
         let Some(look_ups) = &self.look_ups else { return };
-        let question = Question::of(question);
+        let question = Standing::new(question, &self.memo.blank);
         let asked = look_ups.iter().map(|look_up| &look_up.question).chain([&question]);
-        if inputs.len() + asked.map(Question::text).sum::<usize>() > MOST_TEXT {
+        if inputs.len() + asked.map(Standing::text).sum::<usize>() > MOST_TEXT {
             return;
         }
         self.memo.learn(Known {
@@ -309,47 +312,13 @@ impl Lesson {
     }
 }
 
-impl Question {
-    fn of(request: &Request) -> Self {
-        Self {
-            operation: request.operation,
-            params: request.params.clone(),
-            body: request.body.clone(),
-            actor: request.actor.clone(),
-            fresh: request.fresh,
-        }
-    }
-
-    /// Bytes of its text.
-    fn text(&self) -> usize {
-        let (ends, text) = self.params.pieces();
-        size_of::<u64>() * ends.len() + text.len() + self.body.len()
-    }
-
-    /// It as a request.
-    #[must_use]
-    pub fn request(&self, tenant: &Tenant, viewer: Option<Viewer>, record: &Record) -> Request {
-        Request {
-            tenant: tenant.clone(),
-            operation: self.operation,
-            params: self.params.clone(),
-            body: self.body.clone(),
-            upload: None,
-            seen: Seen::default(),
-            actor: self.actor.clone(),
-            viewer,
-            fresh: self.fresh,
-            record: record.clone(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use http::{Request as Sent, request};
 
     use super::*;
-    use crate::canonical::{Access, Facts, ReadsAs};
+    use crate::canonical::{Access, Actor, Facts, OperationId, Params, ReadsAs, Seen, Tenant};
     use crate::dialect::recognise::PathValues;
 
     fn memo(read: &[&str]) -> Arc<Memo> {
@@ -374,14 +343,18 @@ mod tests {
     }
 
     fn question() -> Request {
-        Question {
+        Request {
+            tenant: Tenant("demo".into()),
             operation: OperationId(3),
             params: Params::default(),
             body: Bytes::new(),
+            upload: None,
             actor: Actor::Gateway,
+            viewer: None,
             fresh: false,
+            record: Record::default(),
+            seen: Seen::Unlooked,
         }
-        .request(&Tenant("demo".into()), None, &Record::default())
     }
 
     fn learn(lesson: &Lesson, name: &str) {
@@ -448,7 +421,7 @@ mod tests {
         };
         assert!(!learn(MOST_TEXT, 1));
         assert!(!learn(1, MOST_TEXT));
-        assert!(learn(MOST_TEXT / 2, MOST_TEXT / 4));
+        assert!(learn(MOST_TEXT / 4, MOST_TEXT / 4));
     }
 
     #[test]

@@ -3,10 +3,13 @@
 //! A hit is there as soon as it is asked for. Whoever asks here first needs no future for it, and no
 //! place for one that might have to ask a backend.
 
+use std::sync::OnceLock;
+
 use tokio::time::Instant;
 
 use super::{Request, Response};
 use crate::error::Error;
+use crate::telemetry::record::Record;
 
 /// Something that may have an answer already.
 pub trait AtHand {
@@ -14,6 +17,12 @@ pub trait AtHand {
     /// is none, nothing has happened: the request can be asked as if it never had been. What was
     /// seen may be noted in it, so that nobody has to look again.
     fn at_hand(&self, request: &mut Request) -> Option<Result<Response, Error>>;
+
+    /// As [`AtHand::at_hand`], for a question that stands; what happens is noted in `record`.
+    ///
+    /// # Errors
+    /// What was seen in the place of an answer.
+    fn again(&self, standing: &Standing, record: &Record) -> Result<Result<Response, Error>, Seen>;
 }
 
 /// What a cache saw of a request that is not asked yet. A copy of the request is another one, of
@@ -41,5 +50,54 @@ pub struct Alone {
 impl Clone for Seen {
     fn clone(&self) -> Self {
         Self::Unlooked
+    }
+}
+
+/// A question that one request after the other asks as it stands, of one generation: nothing of it is
+/// put together anew.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// What is asked. Its record is nobody's.
+    request: Request,
+    /// By which name its answer is kept, once that was asked for.
+    name: OnceLock<Box<[u8]>>,
+}
+
+impl Standing {
+    /// What `request` asks; `blank` stands in for its record.
+    #[must_use]
+    pub fn new(request: &Request, blank: &Record) -> Self {
+        let request = Request { record: blank.clone(), ..request.clone() };
+        Self { request, name: OnceLock::new() }
+    }
+
+    /// What is asked, by nobody.
+    #[must_use]
+    pub fn question(&self) -> &Request {
+        &self.request
+    }
+
+    /// It as a request of its own.
+    #[must_use]
+    pub fn request(&self, record: &Record) -> Request {
+        Request { record: record.clone(), ..self.request.clone() }
+    }
+
+    /// The name of its answer; `make` makes it of the question, once.
+    pub fn name<N: AsRef<[u8]>>(&self, make: impl FnOnce(&Request) -> Option<N>) -> Option<&[u8]> {
+        if let Some(name) = self.name.get() {
+            return Some(name);
+        }
+        let made = make(&self.request)?;
+        Some(self.name.get_or_init(|| made.as_ref().into()))
+    }
+
+    /// Bytes of its text, and of its name.
+    #[must_use]
+    pub fn text(&self) -> usize {
+        let Request { tenant, params, body, .. } = &self.request;
+        let (ends, text) = params.pieces();
+        let own = size_of::<u64>() * ends.len() + text.len() + body.len();
+        2 * own + 2 * tenant.0.len()
     }
 }

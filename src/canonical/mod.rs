@@ -19,7 +19,7 @@ pub mod validate;
 
 use bytes::Bytes;
 
-pub use at_hand::{Alone, AtHand, Seen};
+pub use at_hand::{Alone, AtHand, Seen, Standing};
 pub use content::Content;
 pub use contract::Contract;
 pub use links::Links;

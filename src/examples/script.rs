@@ -11,11 +11,12 @@ use tower::Service;
 use crate::canonical::outcome::Why;
 use crate::canonical::{
     AtHand, Contract, FieldProblem, Outcome, Payload, Problem, ProblemCode, Request, Response,
-    Upload,
+    Seen, Standing, Upload,
 };
 use crate::error::Error;
 use crate::json::{text, walk};
 use crate::syntax::{Code, Diagnostic, Diagnostics};
+use crate::telemetry::record::Record;
 
 use super::compare;
 use super::file::{Expected, Sent};
@@ -192,6 +193,10 @@ impl AtHand for Script {
     /// What a script expects, it expects in order.
     fn at_hand(&self, _: &mut Request) -> Option<Result<Response, Error>> {
         None
+    }
+
+    fn again(&self, _: &Standing, _: &Record) -> Result<Result<Response, Error>, Seen> {
+        Err(Seen::Unlooked)
     }
 }
 

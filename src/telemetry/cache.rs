@@ -11,9 +11,10 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-use crate::canonical::{AtHand, Contract, OperationId, Request, Response};
+use crate::canonical::{AtHand, Contract, OperationId, Request, Response, Seen, Standing};
 use crate::error::Error;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::record::Record;
 use crate::telemetry::table::OperationTable;
 
 /// [`crate::canonical::Outcome::LABELS`], and what has no outcome.
@@ -71,6 +72,12 @@ impl<S: AtHand> AtHand for Counted<S> {
         let answer = self.inner.at_hand(request)?;
         self.table.count(request.operation, outcome(&answer));
         Some(answer)
+    }
+
+    fn again(&self, standing: &Standing, record: &Record) -> Result<Result<Response, Error>, Seen> {
+        let answer = self.inner.again(standing, record)?;
+        self.table.count(standing.question().operation, outcome(&answer));
+        Ok(answer)
     }
 }
 

@@ -8,7 +8,6 @@ use futures_util::future::try_join_all;
 use smallvec::SmallVec;
 use tower::{Service, ServiceExt};
 
-use crate::call::memo::Question;
 use crate::canonical::contract::{Location, Operation, Parameter};
 use crate::canonical::{
     Actor, AtHand, OperationId, Params, Principal, Problem, ProblemCode, ReadsAs, Request,
@@ -23,6 +22,7 @@ use crate::json::walk;
 use crate::mapping::plan::Program;
 use crate::telemetry::record::Record;
 
+use super::ahead::Ahead;
 use super::pages;
 use super::problems;
 use super::scratch::translate;
@@ -89,17 +89,6 @@ pub trait Canonical: Backend + AtHand {}
 
 impl<S: Backend + AtHand> Canonical for S {}
 
-/// How far the calls of a request are before anything was waited for.
-#[derive(Debug)]
-pub enum Ahead {
-    /// Nothing was done.
-    Nothing,
-    /// The only call is ready to be made; `None` is not made.
-    Prepared(Option<Request>),
-    /// The only call was made, and answered at once.
-    Answered(Request, Response),
-}
-
 /// The call, where a route makes just one and no more than once: most routes, as read by most
 /// clients.
 #[must_use]
@@ -107,31 +96,6 @@ pub fn only(calls: &[Call]) -> Option<&Call> {
     match calls {
         [call] if call.again.is_none() && call.walk.is_none() => Some(call),
         _ => None,
-    }
-}
-
-/// As far as the only call of a route gets without waiting. What it asks may be `known`.
-///
-/// # Errors
-/// As [`make`].
-pub fn ahead<S: Canonical>(
-    job: Job<'_>,
-    call: &Call,
-    route: &Route,
-    known: Option<&Question>,
-    canonical: &S,
-) -> Result<Ahead, Error> {
-    let prepared = match known {
-        Some(question) => Some(question.request(job.tenant, job.viewer(), job.record)),
-        None => prepare(job, call, &documents(job, &[]))?,
-    };
-    let Some(mut request) = prepared else { return Ok(Ahead::Prepared(None)) };
-    match canonical.at_hand(&mut request) {
-        Some(Ok(answer)) => Ok(Ahead::Answered(request, answer)),
-        Some(Err(error)) => {
-            Err(problems::in_callers_words(error, &job.catalog.contract, route, call))
-        }
-        None => Ok(Ahead::Prepared(Some(request))),
     }
 }
 
@@ -160,7 +124,9 @@ pub async fn make<S: Canonical>(
             let (request, answer) = match ahead {
                 Ahead::Answered(request, answer) => (Some(request), Some(answer)),
                 Ahead::Prepared(request) => (request, None),
-                Ahead::Nothing => (prepare(job, call, &documents(job, &[]))?, None),
+                Ahead::Nothing | Ahead::Again(_) => {
+                    (prepare(job, call, &documents(job, &[]))?, None)
+                }
             };
             if let Some(request) = request {
                 *result = Some(asked(job, call, route, request, answer, canonical).await?);

@@ -94,11 +94,9 @@ impl<S: Canonical> LookUps<S> {
     /// What was at hand of what had to be looked up to know it.
     fn again<B>(&self, call: &mut Call<B>) -> Result<Arc<Known>, Given> {
         let mut given = Given::new();
-        let known = call.memory.known().cloned().zip(call.mounted());
-        let Some((known, (mount, _))) = known else { return Err(given) };
+        let Some(known) = call.memory.known().cloned() else { return Err(given) };
         for look_up in &known.look_ups {
-            let mut request = look_up.question.request(&mount.tenant, None, &call.record);
-            let answer = self.canonical.at_hand(&mut request);
+            let answer = self.canonical.again(&look_up.question, &call.record).ok();
             let same = answer.as_ref().is_some_and(|answer| {
                 answer.as_ref().is_ok_and(|answer| {
                     std::ptr::eq(Arc::as_ptr(&answer.payload), look_up.answer.as_ptr())

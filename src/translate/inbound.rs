@@ -19,8 +19,9 @@ use crate::dialect::catalog::{Catalog, Mount};
 use crate::dialect::route::{Body as Plan, Reply, Route};
 use crate::error::Error;
 
+use super::ahead::{self, Ahead};
 use super::body::Kind;
-use super::calls::{self, Ahead, Canonical, Job, Results};
+use super::calls::{self, Canonical, Job, Results};
 use super::inputs::{self, Values};
 use super::render::{self, Asked, Rendered};
 use super::scratch::{Buffer, translate};
@@ -159,8 +160,8 @@ fn begin<S: Canonical, B>(
     let job = job(authorised, mount, read(call, inputs.as_ref()));
     call.record.arrived();
     let question = call.memory.known().map(|known| &known.question);
-    match calls::ahead(job, only, route, question, canonical)? {
-        Ahead::Answered(_, response)
+    match ahead::ahead(job, only, route, question, canonical)? {
+        Ahead::Answered(_, response) | Ahead::Again(response)
             if calls::is_all(job, only, &response) && response.payload.content.is_none() =>
         {
             let results = Results::from_elem(Some(response), 1);
@@ -178,7 +179,10 @@ fn begin<S: Canonical, B>(
                 }
             }
         }
-        ahead => Ok(Begun::Waiting(Waiting { inputs, ahead, counted })),
+        ahead => {
+            let ahead = ahead.with(question, &call.record);
+            Ok(Begun::Waiting(Waiting { inputs, ahead, counted }))
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 //! An upstream that speaks our own contract needs no mirror of this room: its plans are identity,
 //! and `upstream::client` writes them straight to the wire.
 
+pub mod ahead;
 pub mod authority;
 pub mod body;
 pub mod cache_status;

@@ -305,6 +305,8 @@ pub fn answer(
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
     }
+    // What the route says itself is stricter.
+    let mut said = route.no_store;
     for (name, value) in &reply.headers {
         let name = HeaderName::from_bytes(name.as_bytes());
         let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) else {
@@ -312,6 +314,7 @@ pub fn answer(
                 Error::from(ProblemCode::Internal).within("a reply's header cannot be written")
             );
         };
+        said |= name == CACHE_CONTROL;
         headers.insert(name, value);
     }
     if rendered.varies {
@@ -321,9 +324,9 @@ pub fn answer(
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     if read {
-        // What the route says itself is stricter.
-        let private = HeaderValue::from_static("private, no-cache");
-        headers.entry(CACHE_CONTROL).or_insert(private);
+        if !said {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        }
         if let Some(etag) = etag {
             headers.insert(ETAG, etag);
         }
