@@ -64,12 +64,6 @@ impl Key {
     }
 }
 
-impl AsRef<[u8]> for Key {
-    fn as_ref(&self) -> &[u8] {
-        self.bytes()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

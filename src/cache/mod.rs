@@ -15,6 +15,7 @@
 //! [`store`] bounds the bytes, [`freshness`] the age. Left out: negative answers,
 //! several replicas.
 
+mod again;
 mod elsewhere;
 mod epochs;
 mod facts;
@@ -274,7 +275,7 @@ impl<S> AtHand for Cache<S> {
             return None;
         }
         let key = self.key(request)?;
-        match self.held(key.bytes(), request) {
+        match read::look(&self.shared, key.bytes(), || may_be_old(request)).hit() {
             Ok(response) => Some(Ok(response)),
             Err(seen) => {
                 request.seen = seen;
@@ -285,11 +286,10 @@ impl<S> AtHand for Cache<S> {
 
     fn again(&self, standing: &Standing, _: &Record) -> Result<Result<Response, Error>, Seen> {
         let question = standing.question();
-        let name = match self.may_hold(question) {
-            true => standing.name(|request| self.key(request)),
-            false => None,
-        };
-        self.held(name.ok_or(Seen::Unlooked)?, question).map(Ok)
+        if !self.may_hold(question) {
+            return Err(Seen::Unlooked);
+        }
+        self.found_again(standing, || may_be_old(question)).map(Ok)
     }
 }
 
@@ -304,16 +304,6 @@ impl<S> Cache<S> {
     fn key(&self, request: &Request) -> Option<Key> {
         let facts = self.shared.facts(request.operation)?;
         Key::new(request, self.view.backend(&request.tenant), facts.per_actor)
-    }
-
-    /// A hit, or what was seen in its place.
-    fn held(&self, key: &[u8], request: &Request) -> Result<Response, Seen> {
-        match read::look(&self.shared, key, || may_be_old(request)) {
-            Look::Hit(response) => Ok(response),
-            Look::Stale(_) => Err(Seen::Unlooked),
-            Look::Alone(mark) => Err(Seen::Alone(mark)),
-            Look::Nothing => Err(Seen::Nothing),
-        }
     }
 }
 

@@ -15,7 +15,9 @@ use crate::cache::key::Key;
 use crate::cache::store::{Entry, Held};
 use crate::cache::{Noted, Shared};
 use crate::canonical::outcome::{Trouble, Why};
-use crate::canonical::{Alone, OperationId, Outcome, Params, Payload, Request, Response, Tenant};
+use crate::canonical::{
+    Alone, OperationId, Outcome, Params, Payload, Request, Response, Seen, Tenant,
+};
 use crate::error::Error;
 
 /// What the store says about a question.
@@ -30,11 +32,34 @@ pub(super) enum Look {
     Nothing,
 }
 
+impl Look {
+    /// The hit, or what was seen in its place.
+    pub(super) fn hit(self) -> Result<Response, Seen> {
+        match self {
+            Self::Hit(response) => Ok(response),
+            Self::Stale(_) => Err(Seen::Unlooked),
+            Self::Alone(mark) => Err(Seen::Alone(mark)),
+            Self::Nothing => Err(Seen::Nothing),
+        }
+    }
+}
+
 /// Looks into the store. A hit allocates nothing.
 pub(super) fn look(shared: &Shared, key: &[u8], may_be_old: impl FnOnce() -> bool) -> Look {
     let gone = shared.store.gone();
-    let Some(held) = shared.store.peek(key) else { return Look::Nothing };
-    let now = Instant::now();
+    let held = shared.store.peek(key);
+    judged(shared, held, gone, Instant::now(), may_be_old)
+}
+
+/// What is held, judged; so many marks were `gone` before it was looked for.
+pub(super) fn judged(
+    shared: &Shared,
+    held: Option<Held>,
+    gone: u64,
+    now: Instant,
+    may_be_old: impl FnOnce() -> bool,
+) -> Look {
+    let Some(held) = held else { return Look::Nothing };
     let entry = match &held {
         Held::Answer(entry) => entry,
         Held::Alone(asked) if held.is_alone(now) => {
@@ -42,13 +67,12 @@ pub(super) fn look(shared: &Shared, key: &[u8], may_be_old: impl FnOnce() -> boo
         }
         Held::Alone(_) => return Look::Nothing,
     };
-    let payload = || Arc::clone(&entry.payload);
-    if let Some(left) = entry.fresh(&shared.epochs, now) {
-        return Look::Hit(Response { payload: payload(), outcome: Outcome::Hit(left) });
+    if let Some(hit) = entry.hit(&shared.epochs, now) {
+        return Look::Hit(hit);
     }
     match entry.revalidating(&shared.epochs, now).filter(|_| may_be_old()) {
         Some(over) => Look::Stale(Response {
-            payload: payload(),
+            payload: Arc::clone(&entry.payload),
             outcome: Outcome::Stale { over, trouble: None },
         }),
         None => Look::Nothing,

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::cache::epochs::{Epoch, Epochs, Word};
 use crate::cache::freshness::{self, Ages};
 use crate::canonical::payload::Watcher;
-use crate::canonical::{Alone, Payload};
+use crate::canonical::{Alone, Outcome, Payload, Response};
 
 /// What an entry costs beside its bytes: moka's node, its key's, ours.
 const OVERHEAD: usize = 384;
@@ -76,6 +76,12 @@ impl Entry {
                 .room
                 .compare_exchange(room, self.wanted(), Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
+    }
+
+    /// It as a hit, where it may still be given.
+    pub(super) fn hit(&self, epochs: &Epochs, now: Instant) -> Option<Response> {
+        let left = self.fresh(epochs, now)?;
+        Some(Response { payload: Arc::clone(&self.payload), outcome: Outcome::Hit(left) })
     }
 
     /// So long it may still be given; `None` when it may not.
@@ -188,7 +194,17 @@ pub(super) struct Store {
     /// Marks that are no longer there, since the start: what else stands at their places may be older
     /// than whoever saw them.
     gone: Arc<AtomicU64>,
+    changes: AtomicU64,
     max_age: Duration,
+}
+
+/// Counts a change once it is made, or given up half-way.
+struct Changed<'a>(&'a AtomicU64);
+
+impl Drop for Changed<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 /// Why an entry left the store.
@@ -251,7 +267,14 @@ impl Store {
             })
             .build_with_hasher(foldhash::quality::RandomState::default());
         let largest = max_bytes / LARGEST;
-        Self { entries: Arc::new(entries), largest, removed, gone, max_age }
+        let changes = AtomicU64::new(0);
+        Self { entries: Arc::new(entries), largest, removed, gone, changes, max_age }
+    }
+
+    /// How often anything was put in or taken out on purpose. To be asked before what is looked for:
+    /// while it stays what it was, moka would find the same.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
     }
 
     /// How many marks are gone. To be asked before the one that is looked for.
@@ -287,6 +310,7 @@ impl Store {
 
     /// Holds this, unless something about a later question is there.
     pub(super) async fn put(&self, key: Arc<[u8]>, held: Held) {
+        let _changed = Changed(&self.changes);
         if let Held::Answer(entry) = &held {
             let (entries, watched) = (Arc::downgrade(&self.entries), Arc::downgrade(entry));
             let most = usize::try_from(self.largest).unwrap_or(usize::MAX);
@@ -307,6 +331,7 @@ impl Store {
 
     /// Holds nothing any more of what was asked no later than then.
     pub(super) async fn forget(&self, key: Arc<[u8]>, asked: Instant) {
+        let _changed = Changed(&self.changes);
         self.entries
             .entry(key)
             .and_compute_with(|known| {

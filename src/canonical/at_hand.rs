@@ -3,6 +3,7 @@
 //! A hit is there as soon as it is asked for. Whoever asks here first needs no future for it, and no
 //! place for one that might have to ask a backend.
 
+use std::any::Any;
 use std::sync::OnceLock;
 
 use tokio::time::Instant;
@@ -55,12 +56,18 @@ impl Clone for Seen {
 
 /// A question that one request after the other asks as it stands, of one generation: nothing of it is
 /// put together anew.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Standing {
     /// What is asked. Its record is nobody's.
     request: Request,
-    /// By which name its answer is kept, once that was asked for.
-    name: OnceLock<Box<[u8]>>,
+    /// Where its answer is found, once it was asked: the cache's own.
+    place: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+impl Clone for Standing {
+    fn clone(&self) -> Self {
+        Self { request: self.request.clone(), place: OnceLock::new() }
+    }
 }
 
 impl Standing {
@@ -68,7 +75,7 @@ impl Standing {
     #[must_use]
     pub fn new(request: &Request, blank: &Record) -> Self {
         let request = Request { record: blank.clone(), ..request.clone() };
-        Self { request, name: OnceLock::new() }
+        Self { request, place: OnceLock::new() }
     }
 
     /// What is asked, by nobody.
@@ -83,16 +90,22 @@ impl Standing {
         Request { record: record.clone(), ..self.request.clone() }
     }
 
-    /// The name of its answer; `make` makes it of the question, once.
-    pub fn name<N: AsRef<[u8]>>(&self, make: impl FnOnce(&Request) -> Option<N>) -> Option<&[u8]> {
-        if let Some(name) = self.name.get() {
-            return Some(name);
-        }
-        let made = make(&self.request)?;
-        Some(self.name.get_or_init(|| made.as_ref().into()))
+    /// Where its answer is found, as the cache remembers it; `make` makes that of the question, once.
+    pub fn place<P: Any + Send + Sync>(
+        &self,
+        make: impl FnOnce(&Request) -> Option<P>,
+    ) -> Option<&P> {
+        let place = match self.place.get() {
+            Some(place) => place,
+            None => {
+                let made = make(&self.request)?;
+                self.place.get_or_init(|| Box::new(made))
+            }
+        };
+        place.downcast_ref()
     }
 
-    /// Bytes of its text, and of its name.
+    /// Bytes of its text, and of its name in the cache.
     #[must_use]
     pub fn text(&self) -> usize {
         let Request { tenant, params, body, .. } = &self.request;

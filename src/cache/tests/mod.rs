@@ -1,5 +1,6 @@
 //! The cache over a held backend. No test sleeps: the clock is tokio's, paused.
 
+mod again;
 mod alone;
 mod old;
 mod weight;
