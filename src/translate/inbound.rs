@@ -65,7 +65,10 @@ where
             }
             Ok(Begun::Waiting(waiting)) => {
                 let (params, canonical) = (Arc::clone(&self.params), self.canonical.clone());
-                Either::Right(Box::pin(serve(params, canonical, authorised, waiting)))
+                let Authorised { call, principal, sight } = authorised;
+                let (call, body) = call.split();
+                let authorised = Authorised { call, principal, sight };
+                Either::Right(Box::pin(serve(params, canonical, authorised, body, waiting)))
             }
         }
     }
@@ -257,80 +260,82 @@ async fn compressed<B>(
     shown(asked, &params, route, reply, rendered, &results)
 }
 
-async fn serve<S, B>(
+/// Not an `async fn`: that would have a place for each argument before it begins and another one for
+/// while it runs, and all of it is moved into a box.
+fn serve<S, B>(
     params: Arc<Params>,
     canonical: S,
-    authorised: Authorised<B>,
+    authorised: Authorised<()>,
+    body: B,
     waiting: Waiting,
-) -> Result<Answer, Error>
+) -> impl Future<Output = Result<Answer, Error>> + Send
 where
     S: Canonical,
     B: Body<Data = Bytes, Error: std::fmt::Display> + Send,
 {
-    let Authorised { call, principal, sight } = authorised;
-    let (call, body) = call.split();
-    let authorised = Authorised { call, principal, sight };
-    let Authorised { call, .. } = &authorised;
-    let (record, headers) = (&call.record, &call.head.headers);
-    let Place { mount, dialect, route, .. } = place(call)?;
     let Waiting { inputs, ahead, counted } = waiting;
-    let mut job = job(&authorised, mount, read(call, inputs.as_ref()));
-    let form = route.files.as_ref().filter(|_| !body.is_end_stream());
-    let form = form.and_then(|files| Some((files, uploads::boundary(headers)?)));
-    let (received, file) = match (form, &route.body) {
-        (Some((files, boundary)), _) => {
-            let receiving = uploads::receive(job, files, body, &boundary, &params, &canonical);
-            // Boxed: most requests have no files.
-            let uploads::Received { form, last } = Box::pin(receiving).await?;
-            (Some(form), last.filter(|_| files.alone))
-        }
-        (None, Some(plan)) => {
-            let habit = dialect.quirks.empty_body_as_object;
-            let receiving = receive(headers, body, plan, habit, &params);
-            // Boxed: most requests are reads.
-            (Box::pin(receiving).await?, None)
-        }
-        (None, None) if route.files.is_some() => {
-            let detail = "The body must be a form with a file (multipart/form-data)";
-            return Err(Problem::new(ProblemCode::UnsupportedMediaType).detail(detail).into());
-        }
-        (None, None) => (None, None),
-    };
-    let (sent, decoded);
-    if let Some(received) = received {
-        sent = body::unwrapped(received, &dialect.quirks.nested_under);
-        // The contract's own form is a file and no more.
-        let form = |plan: &&Plan| file.is_none() || plan.whole.is_none();
-        if let Some(plan) = route.body.as_ref().filter(form) {
-            let documents = [Some(job.inputs.into()), Some((&*sent).into())];
-            decoded = translate(&plan.program, &documents, record, Bytes::copy_from_slice)
-                .map_err(problems::refuse)?;
-            if let Some(operation) = plan.whole {
-                whole(job.catalog, operation, &decoded)?;
+    async move {
+        let call = &authorised.call;
+        let (record, headers) = (&call.record, &call.head.headers);
+        let Place { mount, dialect, route, .. } = place(call)?;
+        let mut job = job(&authorised, mount, read(call, inputs.as_ref()));
+        let form = route.files.as_ref().filter(|_| !body.is_end_stream());
+        let form = form.and_then(|files| Some((files, uploads::boundary(headers)?)));
+        let (received, file) = match (form, &route.body) {
+            (Some((files, boundary)), _) => {
+                let receiving = uploads::receive(job, files, body, &boundary, &params, &canonical);
+                // Boxed: most requests have no files.
+                let uploads::Received { form, last } = Box::pin(receiving).await?;
+                (Some(form), last.filter(|_| files.alone))
             }
-            job.body = Some(&decoded);
+            (None, Some(plan)) => {
+                let habit = dialect.quirks.empty_body_as_object;
+                let receiving = receive(headers, body, plan, habit, &params);
+                // Boxed: most requests are reads.
+                (Box::pin(receiving).await?, None)
+            }
+            (None, None) if route.files.is_some() => {
+                let detail = "The body must be a form with a file (multipart/form-data)";
+                return Err(Problem::new(ProblemCode::UnsupportedMediaType).detail(detail).into());
+            }
+            (None, None) => (None, None),
+        };
+        let (sent, decoded);
+        if let Some(received) = received {
+            sent = body::unwrapped(received, &dialect.quirks.nested_under);
+            // The contract's own form is a file and no more.
+            let form = |plan: &&Plan| file.is_none() || plan.whole.is_none();
+            if let Some(plan) = route.body.as_ref().filter(form) {
+                let documents = [Some(job.inputs.into()), Some((&*sent).into())];
+                decoded = translate(&plan.program, &documents, record, Bytes::copy_from_slice)
+                    .map_err(problems::refuse)?;
+                if let Some(operation) = plan.whole {
+                    whole(job.catalog, operation, &decoded)?;
+                }
+                job.body = Some(&decoded);
+            }
+            job.request = Some(&sent);
         }
-        job.request = Some(&sent);
+        record.arrived();
+        let results = match file {
+            // The file was all that there was to ask.
+            Some(answer) => smallvec::smallvec![Some(answer)],
+            None => calls::make(job, &route.calls, Some(route), &canonical, ahead).await?,
+        };
+        let asked = Asked { method: &call.head.method, headers };
+        if let Some(response) = results.iter().flatten().next_back()
+            && let Some(content) = &response.payload.content
+        {
+            let unread = |error: &Error| calls::doubt(error, &results);
+            render::choose(job, route, &results).inspect_err(unread)?;
+            record.cache(response.outcome);
+            return content::answer(asked, response, content);
+        }
+        let (reply, rendered, wanted) = rendered(job, &params, call, &results)?;
+        let rendered = coding::apply(asked, rendered, wanted).await;
+        learn(job, &authorised, counted);
+        shown(asked, &params, route, reply, rendered, &results)
     }
-    record.arrived();
-    let results = match file {
-        // The file was all that there was to ask.
-        Some(answer) => smallvec::smallvec![Some(answer)],
-        None => calls::make(job, &route.calls, Some(route), &canonical, ahead).await?,
-    };
-    let asked = Asked { method: &call.head.method, headers };
-    if let Some(response) = results.iter().flatten().next_back()
-        && let Some(content) = &response.payload.content
-    {
-        let unread = |error: &Error| calls::doubt(error, &results);
-        render::choose(job, route, &results).inspect_err(unread)?;
-        record.cache(response.outcome);
-        return content::answer(asked, response, content);
-    }
-    let (reply, rendered, wanted) = rendered(job, &params, call, &results)?;
-    let rendered = coding::apply(asked, rendered, wanted).await;
-    learn(job, &authorised, counted);
-    shown(asked, &params, route, reply, rendered, &results)
 }
 
 /// Validates a canonical body as it stands.

@@ -183,7 +183,7 @@ impl Remote {
     + 'static {
         tower::service_fn(move |request| {
             let inner = Arc::clone(&self.0);
-            async move { inner.ask(request).await }
+            async move { inner.ask(&request).await }
         })
     }
 
@@ -207,7 +207,7 @@ impl Remote {
 }
 
 impl Inner {
-    async fn ask(&self, request: Request) -> Result<Response, Error> {
+    async fn ask(&self, request: &Request) -> Result<Response, Error> {
         let Some(address) = self.operations.get(usize::from(request.operation.0)) else {
             return Err(Error::from(ProblemCode::Internal).within("no such operation"));
         };
@@ -220,7 +220,7 @@ impl Inner {
         let mut round = self.retry.begin(address.safe, deadline);
         loop {
             // Anew each time: an attempt has its own place in the trace.
-            let mut sent = address.request(&self.base, &self.authorization, &request)?;
+            let mut sent = address.request(&self.base, &self.authorization, request)?;
             let patience = Patience::new(deadline, round.attempt());
             let upload = request.upload.as_ref();
             let trouble = match self.attempt(address, &mut sent, patience, upload).await {

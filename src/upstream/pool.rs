@@ -84,7 +84,7 @@ impl Pool {
         request: &mut Request<Sent>,
     ) -> Result<(Wire, Response<Incoming>), Failure> {
         loop {
-            let waited = poll_fn(|cx| self.0.take(cx).into()).await;
+            let waited = self.0.take();
             let is_new = waited.is_none();
             let mut wire = match waited {
                 Some(wire) => wire,
@@ -150,15 +150,13 @@ impl Inner {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One that waited and is not closed.
-    fn take(&self, cx: &mut Context<'_>) -> Option<Wire> {
+    /// One that waited. Whether the backend has closed it is seen when it is moved, which looks for
+    /// something to read before it writes.
+    fn take(&self) -> Option<Wire> {
         loop {
-            let (since, mut wire) = self.waiting().wires.pop()?;
-            if since.elapsed() < self.patience {
-                wire.drive(cx);
-                if wire.connection.is_some() && wire.sender.is_ready() {
-                    return Some(wire);
-                }
+            let (since, wire) = self.waiting().wires.pop()?;
+            if since.elapsed() < self.patience && wire.sender.is_ready() {
+                return Some(wire);
             }
         }
     }
@@ -231,8 +229,11 @@ impl Wire {
                 return Err(Failure::TooLarge(most));
             }
             if first.is_empty() && whole.is_empty() {
-                // Mostly the only one.
                 first = data;
+                // Mostly the only one.
+                if body.is_end_stream() {
+                    break;
+                }
                 continue;
             }
             if whole.is_empty() {
