@@ -1,5 +1,6 @@
 //! The parameters of one request: texts by their position in the operation's parameter list.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -8,7 +9,7 @@ use smallvec::SmallVec;
 /// it in the same bytes. A list is several entries of one position.
 ///
 /// Shared: a request is copied and handed on many times, and what a remembered one asks is the same
-/// each time.
+/// each time. The memory of those that are gone is used for the next ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Params(Option<Arc<Values>>);
 
@@ -40,7 +41,7 @@ impl Params {
     }
 
     fn add(&mut self, value: &[u8], entry: Entry) {
-        let values = Arc::make_mut(self.0.get_or_insert_default());
+        let values = Arc::make_mut(self.0.get_or_insert_with(spare));
         values.text.extend_from_slice(value);
         values.entries.push(entry);
     }
@@ -131,6 +132,36 @@ impl Params {
     }
 }
 
+/// So many are kept for the next ones, by each thread.
+const SPARE: usize = 16;
+
+thread_local! {
+    static SPARES: RefCell<Vec<Arc<Values>>> = const { RefCell::new(Vec::new()) };
+}
+
+fn spare() -> Arc<Values> {
+    SPARES.try_with(|spares| spares.borrow_mut().pop()).ok().flatten().unwrap_or_default()
+}
+
+impl Drop for Params {
+    fn drop(&mut self) {
+        let Some(mut shared) = self.0.take() else { return };
+        // Somebody else's still, or so much that it would be kept for little.
+        let Some(values) = Arc::get_mut(&mut shared) else { return };
+        if values.text.spilled() || values.entries.spilled() {
+            return;
+        }
+        values.text.clear();
+        values.entries.clear();
+        let _ = SPARES.try_with(|spares| {
+            let mut spares = spares.borrow_mut();
+            if spares.len() < SPARE {
+                spares.push(shared);
+            }
+        });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Params;
@@ -146,6 +177,20 @@ mod tests {
         assert!(!params.push(4, &"x".repeat(70_000)));
         assert_eq!(params.without(|p| p == 3).iter().count(), 1);
         assert!(params.has(3) && !params.has(1));
+    }
+
+    #[test]
+    fn a_copy_is_its_own_and_nothing_is_left_in_what_is_used_again() {
+        let mut one = of(&[(0, "acc_1"), (1, "n:7")]);
+        let copy = one.clone();
+        assert!(one.push(2, "more"));
+        assert_eq!((one.iter().count(), copy.iter().count()), (3, 2));
+        drop((one, copy));
+        for _ in 0..40 {
+            let all = [(); 20].map(|()| of(&[(3, "x")]));
+            assert!(all.iter().all(|one| one.iter().eq([(3, "x")])));
+        }
+        assert_eq!(of(&[]), Params::default());
     }
 
     fn of(values: &[(u8, &str)]) -> Params {

@@ -64,7 +64,7 @@ pub(crate) const READS: &[Read] = &[
         credential: "",
         looks_up: true,
         hit: 1,
-        translated: 14,
+        translated: 10,
     },
     Read {
         name: "third-party",
