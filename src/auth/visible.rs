@@ -163,18 +163,20 @@ impl Eye<'_> {
             members(body, |name| {
                 // For whoever looks: the next one may see by another alternative.
                 let mut tests = rule.any.iter().flatten();
-                tests.any(|test| matches!(&test.of, Subject::Member(own) if text::eq(name, own)))
+                tests.any(
+                    |test| matches!(&test.of, Subject::Member(own) if text::eq_bytes(name, own)),
+                )
             })
         });
         let admits =
             |test: &SightTest, at: &Range<usize>| test.allowed.admits(value(body, at), principal);
         let holds = |test: &SightTest| {
             let Subject::Member(own) = &test.of else { return true };
-            match facts.iter().find(|(name, _)| text::eq(token(body, name), own)) {
+            match facts.iter().find(|(name, _)| text::eq_bytes(value(body, name), own)) {
                 Some((_, at)) => admits(test, at),
                 // Facts were found for another credential's rules: look for this one's.
                 None => walk::root(body)
-                    .find(|(name, _)| text::eq(token(body, name), own))
+                    .find(|(name, _)| text::eq_bytes(value(body, name), own))
                     .is_some_and(|(_, at)| admits(test, &at)),
             }
         };
@@ -209,12 +211,8 @@ impl Eye<'_> {
 }
 
 /// Where the root's members stand that `wanted` names.
-fn members(body: &[u8], wanted: impl Fn(&str) -> bool) -> Places {
-    walk::root(body).filter(|(name, _)| wanted(token(body, name))).collect()
-}
-
-fn token<'b>(body: &'b [u8], at: &Range<usize>) -> &'b str {
-    std::str::from_utf8(value(body, at)).unwrap_or_default()
+fn members(body: &[u8], wanted: impl Fn(&[u8]) -> bool) -> Places {
+    walk::root(body).filter(|(name, _)| wanted(value(body, name))).collect()
 }
 
 fn value<'b>(body: &'b [u8], at: &Range<usize>) -> &'b [u8] {

@@ -16,7 +16,12 @@ pub(super) fn after(bytes: &[u8], at: usize) -> usize {
         let block = Block::of(bytes, base);
         let outside = !strings.mask(block.quotes, block.slashes);
         let (opens, mut closes) = (block.opens & outside, block.closes & outside);
-        if closes.count_ones() >= open {
+        if closes == 0 {
+            // Text, mostly: nothing to count.
+            if opens != 0 {
+                open += opens.count_ones();
+            }
+        } else if closes.count_ones() >= open {
             // It may end here: each closing bracket against those that were opened before it.
             let mut closed = 0;
             while closes != 0 {

@@ -94,6 +94,16 @@ pub fn eq(token: &str, text: &str) -> bool {
     }
 }
 
+/// As [`eq`], of a token that is still bytes.
+#[must_use]
+#[inline]
+pub fn eq_bytes(token: &[u8], text: &str) -> bool {
+    match token {
+        [b'"', content @ .., b'"'] if !content.contains(&b'\\') => content == text.as_bytes(),
+        _ => std::str::from_utf8(token).is_ok_and(|token| eq(token, text)),
+    }
+}
+
 /// Whether a text that is longer than another could mean it: not if it begins with another letter,
 /// or has no escapes, or more than the longest of them for each byte.
 #[inline]
@@ -253,6 +263,8 @@ mod tests {
             });
             for token in [&token, &escaped] {
                 assert_eq!(length(token), meant.chars().count(), "{token}");
+                assert!(eq_bytes(token.as_bytes(), meant));
+                assert!(!eq_bytes(token.as_bytes(), "xyz") && !eq_bytes(b"\"\xff\"", meant));
                 assert!(eq(token, meant) && !eq(token, &format!("{meant}x")), "{token}");
                 assert!(!eq(token, &format!("x{meant}")) && !eq(token, "xyz"), "{token}");
                 assert_eq!(eq(token, &escaped[1..escaped.len() - 1]), meant.is_empty(), "{token}");
