@@ -2,8 +2,8 @@
 //!
 //! Whoever asks moves its connection forward itself: the task that waits for an answer is the one
 //! that the socket wakes, and no other task stands between them. A connection that waits for the next
-//! request is moved by nobody; that the backend closed it is seen when it is taken, before anything is
-//! written to it. The one that was used last is taken first, so that those that are not needed get old.
+//! request is moved by nobody; that the backend closed it is seen when the next one is to be sent, before
+//! anything is written to it. The one that was used last is taken first, so that those that are not needed get old.
 //!
 //! A pool that comes with hyper has a task for each connection, and channels to it; what they cost is
 //! in `docs/decisions/0007-connections-to-backends.md`.

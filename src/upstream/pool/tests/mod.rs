@@ -60,6 +60,12 @@ async fn answers(mut stream: TcpStream, number: usize) {
         if path == "/close" {
             return;
         }
+        if path == "/stray" {
+            // When its answer was read.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let stray = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nstray";
+            stream.write_all(stray).await.unwrap();
+        }
     }
 }
 
@@ -140,6 +146,19 @@ async fn one_that_the_backend_closed_costs_a_new_one_and_no_error() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(both.ask("/").await, "3");
+}
+
+/// Else every answer over it would be somebody else's.
+#[tokio::test]
+async fn one_that_says_what_nobody_asked_for_costs_a_new_one() {
+    let both = both().await;
+    assert_eq!(both.ask("/stray").await, "0");
+    // Until it is written, and until the news of it is here.
+    for _ in 0..2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(both.ask("/").await, "1");
+    assert_eq!(both.accepted.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
