@@ -30,6 +30,7 @@ mod examples; // the examples beside the embedded mappings
 mod failures; // what the backend may get wrong
 mod faults; // every fault of a backend, every kind of operation, every dialect
 mod faulty; // the proxy that fails on purpose does what it says
+mod footprint; // what a process asks of the machine
 mod forwarding; // whom a proxy speaks for, and which headers cross
 mod framing; // requests that can be read in two ways
 mod generated; // pages that the program writes: are they as it would write them now?

@@ -79,6 +79,12 @@ impl Shipped {
         Client::new(self.admin_address)
     }
 
+    /// What the kernel says of the process: a file of `/proc/PID`.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn told(&self, file: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
+    }
+
     /// Sends it SIGTERM.
     pub(crate) fn terminate(&self) {
         self.signal("TERM");
