@@ -32,7 +32,7 @@ bench: ## measure, in one process and beside nginx, Lua, njs and Node, which it 
 	$(CARGO) bench --locked > target/peers/inprocess.md || { cat target/peers/inprocess.md; false; }
 	./benches/peers/run.py --inprocess target/peers/inprocess.md $(if $(QUICK),--quick,--write)
 
-fuzz: ## fuzz the JSON scanner, places and mapping files for a minute each
+fuzz: ## fuzz the JSON scanner, both interpreters, places and mapping files for a minute each
 	./fuzz/run
 
 history: ## read and write while the way to the backend fails (HISTORY_SECONDS, HISTORY_SEED)
