@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
+use smallvec::SmallVec;
 use tower::{Layer, Service};
 
 use crate::canonical::principal::{SightRule, SightTest, Subject};
@@ -159,15 +160,8 @@ impl Eye<'_> {
         };
         let candidates = || rule.any.iter().filter(|tests| tests.iter().all(fits));
         let body = &payload.body;
-        let facts = payload.facts.get_or_init(|| {
-            members(body, |name| {
-                // For whoever looks: the next one may see by another alternative.
-                let mut tests = rule.any.iter().flatten();
-                tests.any(
-                    |test| matches!(&test.of, Subject::Member(own) if text::eq_bytes(name, own)),
-                )
-            })
-        });
+        // For whoever looks: the next one may see by another alternative.
+        let facts = payload.facts.get_or_init(|| members(body, rule));
         let admits =
             |test: &SightTest, at: &Range<usize>| test.allowed.admits(value(body, at), principal);
         let holds = |test: &SightTest| {
@@ -210,9 +204,29 @@ impl Eye<'_> {
     }
 }
 
-/// Where the root's members stand that `wanted` names.
-fn members(body: &[u8], wanted: impl Fn(&[u8]) -> bool) -> Places {
-    walk::root(body).filter(|(name, _)| wanted(value(body, name))).collect()
+/// Where the root's members stand that a rule asks for. Beyond the last of them nothing is looked at;
+/// of one that is repeated the first counts, as everywhere here.
+fn members(body: &[u8], rule: &SightRule) -> Places {
+    let mut names = SmallVec::<[&str; 8]>::new();
+    for test in rule.any.iter().flatten() {
+        if let Subject::Member(name) = &test.of
+            && !names.contains(&&**name)
+        {
+            names.push(name);
+        }
+    }
+    let mut root = walk::root(body);
+    let mut found = Places::new();
+    while !names.is_empty()
+        && let Some((name, at)) = root.next()
+    {
+        let text = value(body, &name);
+        if let Some(which) = names.iter().position(|wanted| text::eq_bytes(text, wanted)) {
+            names.swap_remove(which);
+            found.push((name, at));
+        }
+    }
+    found
 }
 
 fn value<'b>(body: &'b [u8], at: &Range<usize>) -> &'b [u8] {
