@@ -35,9 +35,8 @@ const OF_AN_ANSWER: usize = 256;
 const PREFACE: &[u8] = b"PRI";
 
 /// So long a connection of HTTP/1.1 is idle before it rests. Long enough that a busy one does not,
-/// short beside the time that most idle ones stay so: the buffers of all that were asked for something
-/// within this time are there at once, and the process has grown by them.
-const REST: Duration = Duration::from_millis(100);
+/// short beside the time that most idle ones stay so.
+const REST: Duration = Duration::from_millis(500);
 
 /// As much is read of a request before there is somebody to read it.
 const AHEAD: usize = 2048;
