@@ -98,7 +98,9 @@ fn find_pages(folder: &Path, into: &mut Vec<std::path::PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() && name != "target" && !name.starts_with('.') {
+        // `target` and what npm puts beside the bench's gateway are nobody's pages.
+        let made = ["target", "node_modules"].contains(&&*name);
+        if path.is_dir() && !made && !name.starts_with('.') {
             find_pages(&path, into);
         } else if name.ends_with(".md") {
             into.push(path);

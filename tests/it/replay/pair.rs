@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 
 use bytes::Bytes;
+use deskbridge::dialect::embedded::{CONTRACT, Files};
 use http::{HeaderMap, Method};
 
 use super::data::Data;
@@ -24,9 +25,9 @@ pub(crate) struct Pair {
 /// What keeps running as long as the pair.
 enum Processes {
     /// In this process, over sockets all the same.
-    Here { _all: [Gateway; 3] },
+    Here { _all: [Gateway; 3], _folder: tempfile::TempDir },
     /// The shipped binary.
-    Shipped { _all: [Shipped; 3], _folder: tempfile::TempDir },
+    Shipped { _all: [Shipped; 3], _folders: [tempfile::TempDir; 2] },
 }
 
 /// What was compared.
@@ -78,33 +79,59 @@ pub(super) fn before(backend: impl std::fmt::Display, data: &Data) -> String {
     )
 }
 
+/// The mappings, with a contract by which answers hold for as long as any may. What is compared takes
+/// longer than most do, on a slow machine: each of the two would then fetch at its own time.
+fn lasting() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let contract = Files::embedded().read(CONTRACT).unwrap().into_owned();
+    let lines = contract.split('\n').map(|line| match line.split_once("  ttl: ") {
+        Some((indent, _)) => format!("{indent}  ttl: 1h"),
+        None => line.to_owned(),
+    });
+    let path = folder.path().join(CONTRACT);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    folder
+}
+
 impl Pair {
     /// Both ways in this process.
     pub(crate) async fn here() -> Self {
         let data = Data::read();
         let alone = sandbox(&data);
-        let (one, backend) = (Gateway::configured(&alone).await, Gateway::configured(&alone).await);
-        let two = Gateway::configured(&before(backend.address, &data)).await;
+        let mappings = lasting();
+        let start = async |yaml: &str| Gateway::start(Some(yaml), Some(mappings.path())).await;
+        let (one, backend) = (start(&alone).await, start(&alone).await);
+        let two = start(&before(backend.address, &data)).await;
         let (clients, admins) = ((one.client(), two.client()), [one.admin(), two.admin()]);
-        Self::of(clients, admins, data, Processes::Here { _all: [one, two, backend] })
+        Self::of(
+            clients,
+            admins,
+            data,
+            Processes::Here { _all: [one, two, backend], _folder: mappings },
+        )
     }
 
     /// Both ways as the shipped binary.
     pub(crate) async fn shipped() -> Self {
         let data = Data::read();
         let (folder, file) = configuration(&sandbox(&data));
-        let one = Shipped::start(&["--config", &file]).await;
-        let backend = Shipped::start(&["--config", &file]).await;
+        let lasting = lasting();
+        let mappings = lasting.path().display().to_string();
+        let start =
+            async |file: &str| Shipped::start(&["--config", file, "--mappings", &mappings]).await;
+        let one = start(&file).await;
+        let backend = start(&file).await;
         // A file of its own: the others read theirs again when that changes.
         let file = folder.path().join("gateway.yaml").display().to_string();
         std::fs::write(&file, before(backend.address, &data)).unwrap();
-        let two = Shipped::start(&["--config", &file]).await;
+        let two = start(&file).await;
         let (clients, admins) = ((one.client(), two.client()), [one.admin(), two.admin()]);
         Self::of(
             clients,
             admins,
             data,
-            Processes::Shipped { _all: [one, two, backend], _folder: folder },
+            Processes::Shipped { _all: [one, two, backend], _folders: [folder, lasting] },
         )
     }
 
