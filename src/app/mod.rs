@@ -14,7 +14,6 @@ mod ground;
 mod measured;
 mod refused;
 mod reload;
-mod returned;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -174,7 +173,6 @@ impl App {
         }));
         let stats = current.load().parts.cache.stats();
         let keeping = tokio::spawn(async move { stats.keep().await });
-        let returning = tokio::spawn(returned::keep());
         let peers = Arc::clone(&ground.peers);
         let shutdown = async move {
             shutdown.await;
@@ -185,7 +183,6 @@ impl App {
         let drained = server::serve(gateway, make, shutdown, params, &peers).await;
         reloading.abort();
         keeping.abort();
-        returning.abort();
         let _ = ended.send(());
         let _ = watching.await;
         drained

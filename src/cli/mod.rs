@@ -9,6 +9,7 @@ mod health;
 mod laws;
 mod loaded;
 mod mappings;
+mod returned;
 mod routes;
 mod serve;
 mod translate;

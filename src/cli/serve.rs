@@ -6,7 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::{App, StartError, Trigger};
 use crate::cli::args::Serve;
-use crate::cli::{Console, Environment, Exit};
+use crate::cli::{Console, Environment, Exit, returned};
 use crate::config::{self, Config, Flags, Input};
 use crate::server::Drained;
 use crate::telemetry;
@@ -68,6 +68,8 @@ async fn serve(config: &Config, console: &mut Console<'_>) -> Exit {
             }
         }
     };
+    // The allocator is the process's, so this is too.
+    tokio::spawn(returned::keep());
     match app.run(told).await {
         Drained::Clean => tracing::info!("drained"),
         Drained::CutOff(count) => {
