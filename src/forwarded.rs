@@ -8,11 +8,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use http::header::FORWARDED;
 use http::{HeaderMap, HeaderName};
-use hyper::service::Service;
 use smallvec::SmallVec;
+use tower::Service;
 
 use crate::server::Network;
 
@@ -180,7 +181,11 @@ impl<S: Service<Arrived<B>>, B> Service<http::Request<B>> for Of<S> {
     type Error = S::Error;
     type Future = S::Future;
 
-    fn call(&self, request: http::Request<B>) -> S::Future {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> S::Future {
         self.inner.call(Arrived { request, peer: self.peer })
     }
 }

@@ -9,9 +9,7 @@
 //!   is spawned.
 //! - **`poll_ready` is always ready.** A limit refuses or waits inside `call`, where the record, the
 //!   deadline and the cache already are. With forwarded readiness a cache hit hangs behind a full
-//!   backend. So no `Buffer`, no `tower::limit`. Above the seam there is none: its services are
-//!   hyper's (`call(&self)`), so a request goes down the chain as it stands and no layer is cloned
-//!   for it.
+//!   backend. So no `Buffer`, no `tower::limit`.
 //! - **Boxed where something is waited for**: at the seam, and below the cache ([`Upstream`]). What is
 //!   at hand ([`AtHand`]) is answered inside `call`, so a hit has no future but a small one.
 //! - **No `http::Extensions` for our own facts**: `recognise` makes a [`Call`], `auth` an
@@ -33,7 +31,6 @@ use futures_util::future::{BoxFuture, Either, Ready, ready};
 use http::HeaderValue;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http_body::Body;
-use hyper::service::Service as Above;
 use tower::{Service, ServiceBuilder, ServiceExt};
 
 use crate::auth::{self, keyring::Keyring};
@@ -88,7 +85,7 @@ pub struct Parts {
 pub fn inbound<B>(
     p: &Parts,
     upstreams: Upstreams,
-) -> impl Above<Arrived<B>, Response = Answer, Error = Infallible, Future: Send>
+) -> impl Service<Arrived<B>, Response = Answer, Error = Infallible, Future: Send>
 + Clone
 + Send
 + Sync
@@ -152,14 +149,20 @@ impl<S> Clone for Current<S> {
     }
 }
 
-impl<S: Above<R>, R> Above<R> for Current<S> {
+impl<S, R> Service<R> for Current<S>
+where
+    S: Service<R> + Clone,
+{
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;
 
-    fn call(&self, request: R) -> S::Future {
-        // Only what has to be waited for takes anything of it along.
-        self.0.load().call(request)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: R) -> S::Future {
+        S::clone(&self.0.load()).call(request)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::hint::black_box;
 
 use tokio::runtime::Runtime;
+use tower::Service;
 
 use crate::inside::{Stack, Text, copied, credential, mount, request, stack};
 use crate::measure::{Table, Work, in_turn, ratio, shown};
@@ -40,7 +41,7 @@ fn print(runtime: &Runtime, title: &str, cases: [Vec<Case>; 2]) {
     let [hits, translated] = cases;
     let mut works: Vec<Work<'_>> = Vec::new();
     for Case { stack, asked, .. } in hits.iter().chain(&translated) {
-        let stack = stack.clone();
+        let mut stack = stack.clone();
         works.push(Box::new(move || {
             runtime.block_on(async {
                 for asked in asked {
@@ -104,7 +105,7 @@ fn spread(of: usize) -> impl Iterator<Item = usize> {
 fn case(
     runtime: &Runtime,
     many: usize,
-    stack: Stack,
+    mut stack: Stack,
     asked: Vec<[String; 3]>,
     cache: bool,
 ) -> Case {

@@ -13,6 +13,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::future::{Ready, ready};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, Either};
@@ -20,8 +21,8 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
-use hyper::service::Service;
 use serde_json::{Value, json};
+use tower::Service;
 
 use crate::telemetry::metrics::{Metrics, TEXT};
 
@@ -104,7 +105,11 @@ where
     type Error = Infallible;
     type Future = Either<Ready<Answered>, BoxFuture<'static, Answered>>;
 
-    fn call(&self, request: Request<B>) -> Self::Future {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         if request.method() == Method::POST {
             let page = self.page(request.uri().path());
             if let Some(index) = page.filter(|index| self.act(*index).is_some()) {

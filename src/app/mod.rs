@@ -24,9 +24,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use hyper::service::Service;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tower::Service;
 
 use crate::admin;
 use crate::config::Config;

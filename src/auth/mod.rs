@@ -12,9 +12,8 @@ use std::task::{Context, Poll};
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use hyper::service::Service;
 use pin_project_lite::pin_project;
-use tower::Layer;
+use tower::{Layer, Service};
 
 use crate::call::{Authorised, Call, Claim, Found, Resolve};
 use crate::canonical::{
@@ -60,7 +59,11 @@ where
     type Error = Error;
     type Future = Admitting<R::Future, S, S::Future>;
 
-    fn call(&self, mut call: Call<B>) -> Self::Future {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut call: Call<B>) -> Self::Future {
         let admission = match call.memory.known() {
             Some(known) if known.look_ups.is_empty() => {
                 Ok(Admission::Known(Arc::clone(&known.principal), known.sight.clone()))
@@ -143,6 +146,7 @@ where
                 }
                 State::Admitted { answer } => return answer.poll(cx),
                 State::Asking { asked, credential, known, inner } => {
+                    std::task::ready!(inner.poll_ready(cx))?;
                     let (call, found) = std::task::ready!(asked.poll(cx));
                     let facts = Found::Facts(found?);
                     let settled = settle(&call, *credential, known.take(), facts)?;

@@ -95,7 +95,7 @@ async fn health_is_what_the_admin_listener_says() {
         async { Ok::<_, Infallible>(answer) }
     };
     let serving = tokio::spawn(async move {
-        let make = move |_| hyper::service::service_fn(answer.clone());
+        let make = move |_| tower::service_fn(answer.clone());
         let params = tokio::sync::watch::channel(crate::server::Params::default()).1;
         crate::server::serve(listener, make, std::future::pending(), params, &Default::default())
             .await

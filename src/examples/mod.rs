@@ -19,9 +19,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderValue, Request};
 use http_body_util::{BodyExt, Full};
-use hyper::service::Service as _;
-use hyper_util::service::TowerToHyperService;
-use tower::{ServiceBuilder, service_fn};
+use tower::{ServiceBuilder, ServiceExt};
 
 use crate::auth;
 use crate::auth::keyring::{self, Keyring};
@@ -194,16 +192,16 @@ async fn one(
     let service = ServiceBuilder::new()
         .layer(translate::recognise::layer(Arc::clone(catalog), Proxies::default()))
         .layer(translate::rescue::layer())
-        .service(TowerToHyperService::new(service_fn(move |call: Call<Full<Bytes>>| {
+        .service_fn(move |call: Call<Full<Bytes>>| {
             let (principal, sight) = (Arc::clone(&principal), sight.clone());
             let (seam, checked) = (seam.clone(), checked.clone());
             async move {
                 match told {
-                    true => seam.call(Authorised { call, principal, sight }).await,
-                    false => checked.call(call).await,
+                    true => seam.oneshot(Authorised { call, principal, sight }).await,
+                    false => checked.oneshot(call).await,
                 }
             }
-        })));
+        });
     let mut request = request;
     request.headers_mut().insert(
         http::header::HOST,
@@ -215,7 +213,7 @@ async fn one(
         peer: Ipv4Addr::LOCALHOST.into(),
         client: Ipv4Addr::LOCALHOST.into(),
     };
-    let Ok(answer) = service.call(traced).await;
+    let Ok(answer) = service.oneshot(traced).await;
     let (head, body) = answer.into_parts();
     // What an example's backend says is here: it cannot break off.
     let body = body.collect().await.map(|b| b.to_bytes()).unwrap_or_default();

@@ -7,10 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::service::Service;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
-use tower::Layer;
+use tower::{Layer, Service};
 
 use crate::canonical::{Problem, ProblemCode};
 use crate::error::Error;
@@ -77,7 +76,11 @@ where
     type Error = Error;
     type Future = Admitted<S::Future>;
 
-    fn call(&self, request: R) -> Self::Future {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
         let (most, timeout) = match request.has_files() {
             true => self.door.files,
             false => (self.door.max_body, self.door.timeout),

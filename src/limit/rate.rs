@@ -5,6 +5,7 @@ use std::future::{Future, Ready, ready};
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::Either;
@@ -12,8 +13,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
-use hyper::service::Service;
-use tower::Layer;
+use tower::{Layer, Service};
 
 use crate::canonical::{Problem, ProblemCode};
 use crate::error::Error;
@@ -160,7 +160,11 @@ where
     type Error = Error;
     type Future = Limited<S::Future, S::Response>;
 
-    fn call(&self, request: R) -> Self::Future {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
         if let Some(shared) = &self.shared
             && let Some(seconds) = shared.wait(self.whose, &request)
         {

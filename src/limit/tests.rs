@@ -1,13 +1,9 @@
 use std::convert::Infallible;
 use std::future::pending;
-use std::sync::Mutex;
 
 use governor::clock::FakeRelativeClock;
-use hyper::service::Service;
-use hyper_util::service::TowerToHyperService;
 use tokio::sync::oneshot;
-use tower::util::ServiceFn;
-use tower::{Layer, service_fn};
+use tower::{Layer, Service, ServiceExt};
 
 use super::*;
 use crate::canonical::ProblemCode;
@@ -44,11 +40,6 @@ fn by(name: &str) -> Asked {
     Asked { name: Some(name.into()), ..Asked::default() }
 }
 
-/// A service to stand below a layer.
-fn below<F: Clone>(answer: F) -> TowerToHyperService<ServiceFn<F>> {
-    TowerToHyperService::new(service_fn(answer))
-}
-
 async fn answer(_: Asked) -> Result<&'static str, Error> {
     Ok("answered")
 }
@@ -60,7 +51,7 @@ fn code(result: Result<&'static str, Error>) -> ProblemCode {
 #[tokio::test]
 async fn a_body_that_says_it_is_too_large_is_not_let_in() {
     let params = Params { max_body: 100, ..Params::default() };
-    let service = admission(&params, &InFlight::default()).layer(below(answer));
+    let mut service = admission(&params, &InFlight::default()).layer(tower::service_fn(answer));
     let at_most = Asked { bytes: Some(100), ..Asked::default() };
     assert_eq!(service.call(at_most).await.unwrap(), "answered");
     let more = Asked { bytes: Some(101), ..Asked::default() };
@@ -77,16 +68,17 @@ async fn a_body_that_says_it_is_too_large_is_not_let_in() {
 async fn beyond_the_most_in_flight_the_next_is_told_to_come_back() {
     let params = Params { max_in_flight: 1, ..Params::default() };
     let (release, released) = oneshot::channel::<Infallible>();
-    let released = Arc::new(Mutex::new(Some(released)));
-    let service = admission(&params, &InFlight::default()).layer(below(move |_: Asked| {
-        let held = released.lock().unwrap().take();
-        async move {
-            if let Some(held) = held {
-                let _ = held.await;
+    let mut released = Some(released);
+    let mut service =
+        admission(&params, &InFlight::default()).layer(tower::service_fn(move |_: Asked| {
+            let held = released.take();
+            async move {
+                if let Some(held) = held {
+                    let _ = held.await;
+                }
+                Ok::<_, Error>("answered")
             }
-            Ok::<_, Error>("answered")
-        }
-    }));
+        }));
     let first = tokio::spawn(service.call(Asked::default()));
     tokio::task::yield_now().await;
     let second = Asked::default();
@@ -103,8 +95,8 @@ async fn beyond_the_most_in_flight_the_next_is_told_to_come_back() {
 #[tokio::test]
 async fn a_client_that_leaves_gives_its_place_back() {
     let params = Params { max_in_flight: 1, ..Params::default() };
-    let never = below(|_: Asked| pending::<Result<&'static str, Error>>());
-    let service = admission(&params, &InFlight::default()).layer(never);
+    let never = tower::service_fn(|_: Asked| pending::<Result<&'static str, Error>>());
+    let mut service = admission(&params, &InFlight::default()).layer(never);
     for _ in 0..3 {
         let left = service.call(Asked::default());
         assert!(matches!(left, Admitted::Under { .. }));
@@ -116,10 +108,10 @@ async fn a_client_that_leaves_gives_its_place_back() {
 async fn who_came_under_earlier_limits_still_counts() {
     let in_flight = InFlight::default();
     let params = |max_in_flight| Params { max_in_flight, ..Params::default() };
-    let never = below(|_: Asked| pending::<Result<&'static str, Error>>());
+    let never = tower::service_fn(|_: Asked| pending::<Result<&'static str, Error>>());
     let held = admission(&params(2), &in_flight).layer(never).call(Asked::default());
     let fewer = admission(&params(1), &in_flight);
-    let ask = || fewer.layer(below(answer)).call(Asked::default());
+    let ask = || fewer.layer(tower::service_fn(answer)).call(Asked::default());
     assert_eq!(code(ask().await), ProblemCode::Unavailable);
     drop(held);
     assert!(ask().await.is_ok());
@@ -128,8 +120,8 @@ async fn who_came_under_earlier_limits_still_counts() {
 #[tokio::test(start_paused = true)]
 async fn the_deadline_blames_the_client_only_while_it_is_still_sending() {
     let params = Params { request_timeout: Duration::from_secs(5), ..Params::default() };
-    let never = below(|_: Asked| pending::<Result<&'static str, Error>>());
-    let service = admission(&params, &InFlight::default()).layer(never);
+    let never = tower::service_fn(|_: Asked| pending::<Result<&'static str, Error>>());
+    let mut service = admission(&params, &InFlight::default()).layer(never);
 
     let sending = Asked::default();
     let record = sending.record.clone();
@@ -154,7 +146,8 @@ fn two_a_second() -> Params {
 #[tokio::test]
 async fn a_burst_is_let_in_a_flood_is_not_and_each_has_its_own_share() {
     let clock = FakeRelativeClock::default();
-    let service = RateLayer::with_clock(&two_a_second(), clock.clone()).layer(below(answer));
+    let mut service =
+        RateLayer::with_clock(&two_a_second(), clock.clone()).layer(tower::service_fn(answer));
     for _ in 0..3 {
         assert!(service.call(by("dash")).await.is_ok());
     }
@@ -177,29 +170,29 @@ async fn an_address_has_its_own_share_whoever_it_says_it_is() {
     let Params { rate, .. } = two_a_second();
     let params = Params { rate_per_address: rate, ..Params::default() };
     let layer = RateLayer::with_clock(&params, FakeRelativeClock::default());
-    let service = layer.by_address().layer(layer.layer(below(answer)));
+    let service = layer.by_address().layer(layer.layer(tower::service_fn(answer)));
     let from =
         |last: u8, name: &str| Asked { address: Some(IpAddr::from([192, 0, 2, last])), ..by(name) };
     for name in ["a", "b", "c"] {
-        assert!(service.call(from(1, name)).await.is_ok());
+        assert!(service.clone().oneshot(from(1, name)).await.is_ok());
     }
     let flood = from(1, "d");
     let record = flood.record.clone();
-    let refused = service.call(flood).await.unwrap_err();
+    let refused = service.clone().oneshot(flood).await.unwrap_err();
     assert_eq!(refused.problem().code, ProblemCode::RateLimited);
     assert_eq!(refused.problem().retry_after_s, Some(1));
     assert_eq!(record.known_refusal(), Some("address_rate"));
-    assert!(service.call(from(2, "a")).await.is_ok());
+    assert!(service.clone().oneshot(from(2, "a")).await.is_ok());
     // Nobody's share is limited by the credential here.
-    assert!(service.call(by("a")).await.is_ok());
+    assert!(service.clone().oneshot(by("a")).await.is_ok());
 }
 
 #[tokio::test]
 async fn without_a_rate_nobody_is_refused() {
     let layer = rate(&Params::default());
-    let service = layer.layer(below(answer));
+    let service = layer.layer(tower::service_fn(answer));
     for _ in 0..1000 {
-        assert!(service.call(by("dash")).await.is_ok());
+        assert!(service.clone().oneshot(by("dash")).await.is_ok());
     }
     // Nothing to forget: it ends by itself.
     layer.forgetting().await;

@@ -23,11 +23,12 @@ use bytes::Bytes;
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
+use tower::Service;
+use tower::util::{Oneshot, ServiceExt};
 
 use super::Params;
 use super::activity::{Activity, InFlight, Sending};
@@ -99,6 +100,7 @@ impl Connections {
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Service<http::Request<RequestBody>, Response = http::Response<B>, Error = Infallible>
+            + Clone
             + Send
             + 'static,
         S::Future: Send + 'static,
@@ -129,6 +131,7 @@ impl Protocols {
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Service<http::Request<RequestBody>, Response = http::Response<B>, Error = Infallible>
+            + Clone
             + Send
             + 'static,
         S::Future: Send + 'static,
@@ -225,35 +228,37 @@ struct Noticed<S> {
     activity: Arc<Activity>,
 }
 
-impl<S, B> Service<http::Request<Incoming>> for Noticed<S>
+impl<S, B> hyper::service::Service<http::Request<Incoming>> for Noticed<S>
 where
-    S: Service<http::Request<RequestBody>, Response = http::Response<B>, Error = Infallible>,
+    S: Service<http::Request<RequestBody>, Response = http::Response<B>, Error = Infallible>
+        + Clone,
 {
     type Response = http::Response<Sending<B>>;
     type Error = Infallible;
-    type Future = Answering<S::Future>;
+    type Future = Answering<S>;
 
     fn call(&self, request: http::Request<Incoming>) -> Self::Future {
         Answering {
             in_flight: Some(self.activity.begin()),
             answering: self
                 .service
-                .call(request.map(|body| RequestBody::new(body, &self.activity))),
+                .clone()
+                .oneshot(request.map(|body| RequestBody::new(body, &self.activity))),
         }
     }
 }
 
 pin_project! {
-    struct Answering<F> {
+    struct Answering<S: Service<http::Request<RequestBody>>> {
         in_flight: Option<InFlight>,
         #[pin]
-        answering: F,
+        answering: Oneshot<S, http::Request<RequestBody>>,
     }
 }
 
-impl<F, B> Future for Answering<F>
+impl<S, B> Future for Answering<S>
 where
-    F: Future<Output = Result<http::Response<B>, Infallible>>,
+    S: Service<http::Request<RequestBody>, Response = http::Response<B>, Error = Infallible>,
 {
     type Output = Result<http::Response<Sending<B>>, Infallible>;
 

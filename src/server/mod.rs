@@ -1,4 +1,4 @@
-//! Listeners: accept connections, serve them, and end well. Knows hyper, nothing of
+//! Listeners: accept connections, serve them, and end well. Knows hyper and tower, nothing of
 //! helpdesks.
 //!
 //! ```text
@@ -32,10 +32,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body;
-use hyper::service::Service;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tower::Service;
 
 pub use network::Network;
 pub use peers::{Peers, Refusal, household};
@@ -107,6 +107,7 @@ pub async fn serve<M, S, B>(
 where
     M: Fn(SocketAddr) -> S,
     S: Service<http::Request<RequestBody>, Response = http::Response<B>, Error = Infallible>
+        + Clone
         + Send
         + 'static,
     S::Future: Send + 'static,

@@ -10,10 +10,9 @@ use std::task::{Context, Poll, ready};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body::Body;
-use hyper::service::Service;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
-use tower::Layer;
+use tower::{Layer, Service};
 
 use crate::forwarded::{Arrived, Proxies};
 use crate::telemetry::access_log;
@@ -83,7 +82,11 @@ where
     type Error = Infallible;
     type Future = Noting<S::Future>;
 
-    fn call(&self, arrived: Arrived<B>) -> Self::Future {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
         let Arrived { request, peer } = arrived;
         let started = Instant::now();
         let headers = request.headers();

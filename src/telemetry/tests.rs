@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::service::Service as _;
-use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
 use tower::{Layer, Service, service_fn};
 use tracing::instrument::WithSubscriber as _;
@@ -55,13 +53,9 @@ fn get() -> http::Request<()> {
 }
 
 /// The layer over a service, for the requests of one peer.
-fn layered<S>(
-    metrics: Arc<Metrics>,
-    params: &Params,
-    service: S,
-) -> Of<Telemetry<TowerToHyperService<S>>> {
+fn layered<S>(metrics: Arc<Metrics>, params: &Params, service: S) -> Of<Telemetry<S>> {
     let layer = layer(metrics, params, Proxies::default());
-    of(layer.layer(TowerToHyperService::new(service)), IpAddr::from([192, 0, 2, 77]))
+    of(layer.layer(service), IpAddr::from([192, 0, 2, 77]))
 }
 
 async fn conversation(traced: Traced<()>) -> Result<Answer, Infallible> {
@@ -76,7 +70,7 @@ async fn conversation(traced: Traced<()>) -> Result<Answer, Infallible> {
 
 #[tokio::test]
 async fn every_answer_carries_an_id_and_a_sane_one_is_the_clients_own() {
-    let service = layered(
+    let mut service = layered(
         metrics(),
         &Params::default(),
         service_fn(async |traced: Traced<()>| -> Result<Answer, Infallible> {
@@ -102,7 +96,7 @@ async fn every_answer_carries_an_id_and_a_sane_one_is_the_clients_own() {
 
 #[tokio::test]
 async fn a_trace_is_handed_down_and_a_missing_one_begun() {
-    let service = layered(
+    let mut service = layered(
         metrics(),
         &Params::default(),
         service_fn(async |traced: Traced<()>| -> Result<Answer, Infallible> {
@@ -120,7 +114,7 @@ async fn a_trace_is_handed_down_and_a_missing_one_begun() {
 #[tokio::test(start_paused = true)]
 async fn server_timing_tells_the_gateways_part_from_the_backends() {
     let params = Params { server_timing: true, ..Params::default() };
-    let service = layered(
+    let mut service = layered(
         metrics(),
         &params,
         service_fn(async |traced: Traced<()>| {
@@ -135,7 +129,7 @@ async fn server_timing_tells_the_gateways_part_from_the_backends() {
 #[tokio::test]
 async fn each_request_is_counted_once_with_labels_of_the_catalog_only() {
     let metrics = metrics();
-    let service = layered(
+    let mut service = layered(
         Arc::clone(&metrics),
         &Params::default(),
         service_fn(async |traced: Traced<()>| -> Result<Answer, Infallible> {
@@ -172,7 +166,7 @@ async fn each_request_is_counted_once_with_labels_of_the_catalog_only() {
 async fn a_client_that_leaves_is_counted_too() {
     let metrics = metrics();
     let never = service_fn(|_: Traced<()>| pending::<Result<Answer, Infallible>>());
-    let service = layered(Arc::clone(&metrics), &Params::default(), never);
+    let mut service = layered(Arc::clone(&metrics), &Params::default(), never);
     let under_way = service.call(get());
     assert_eq!(value(&metrics, "deskbridge_requests_in_flight", &[]), Some(1.0));
     drop(under_way);
@@ -325,7 +319,7 @@ async fn access_lines_with(params: Params) -> String {
     let kept = Kept::default();
     let (lines, _) = subscriber::build(&params, false, noon, kept.clone());
     async {
-        let service = layered(
+        let mut service = layered(
             metrics(),
             &params,
             service_fn(async |traced: Traced<()>| {

@@ -1,14 +1,15 @@
 //! The host that a request is for: exactly one, valid, before mounts are chosen by it. And heads that
 //! are larger than any client of these APIs has reason to send.
 
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use futures_util::future::{Either, Ready, ready};
 use http::header::{CONTENT_TYPE, HOST};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderValue, StatusCode, Version};
-use hyper::service::Service;
-use tower::Layer;
+use tower::{Layer, Service};
 
 use crate::call::{Call, Claim};
 use crate::canonical::{Problem, ProblemCode};
@@ -122,7 +123,11 @@ where
     type Error = Error;
     type Future = Either<Ready<Result<Answer, Error>>, S::Future>;
 
-    fn call(&self, call: Call<B>) -> Self::Future {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, call: Call<B>) -> Self::Future {
         if let Some((status, reason)) = too_large(&call.head) {
             call.record.refused(reason);
             return Either::Left(ready(Ok(told(status))));

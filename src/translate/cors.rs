@@ -15,9 +15,8 @@ use http::header::{
     ACCESS_CONTROL_REQUEST_METHOD, ALLOW, ORIGIN, VARY,
 };
 use http::{HeaderValue, Method, StatusCode};
-use hyper::service::Service;
 use pin_project_lite::pin_project;
-use tower::Layer;
+use tower::{Layer, Service};
 
 use crate::dialect::Cors as Habit;
 
@@ -45,7 +44,11 @@ where
     type Error = S::Error;
     type Future = Either<Ready<Result<Answer, S::Error>>, Marked<S::Future>>;
 
-    fn call(&self, call: Call<B>) -> Self::Future {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, call: Call<B>) -> Self::Future {
         // Most clients are no browsers, and name no origin.
         let asked = call.head.method == Method::OPTIONS || call.head.headers.contains_key(ORIGIN);
         let habit = call.mounted().filter(|_| asked).and_then(|(mount, dialect)| {

@@ -2,12 +2,12 @@
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, Either};
 use http_body::Body;
-use hyper::service::Service;
-use tower::Layer;
+use tower::{Layer, Service};
 
 use crate::call::memo::Memory;
 use crate::call::{Authorised, Call, Claim, Claimed};
@@ -53,7 +53,11 @@ where
     type Error = Error;
     type Future = Answering;
 
-    fn call(&self, mut authorised: Authorised<B>) -> Answering {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut authorised: Authorised<B>) -> Answering {
         let head = &mut authorised.call.head;
         coding::plain_tags(&mut head.headers);
         match begin(&self.params, &self.canonical, &authorised) {

@@ -2,11 +2,11 @@
 //! down, by the layers whose business it is, and written by `rescue`.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use http::Method;
 use http::request::Parts;
-use hyper::service::Service;
-use tower::Layer;
+use tower::{Layer, Service};
 
 use crate::dialect::catalog::Catalog;
 use crate::dialect::recognise::Recognition;
@@ -49,7 +49,11 @@ where
     type Error = S::Error;
     type Future = S::Future;
 
-    fn call(&self, traced: Traced<B>) -> Self::Future {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, traced: Traced<B>) -> Self::Future {
         let Traced { request, record, peer, client } = traced;
         let (head, body) = request.into_parts();
         let catalog = Arc::clone(&self.catalog);

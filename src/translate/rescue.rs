@@ -15,9 +15,8 @@ use http::header::{
     ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, Method, StatusCode};
-use hyper::service::Service;
 use pin_project_lite::pin_project;
-use tower::Layer;
+use tower::{Layer, Service};
 
 use crate::canonical::{Problem, ProblemCode};
 use crate::dialect::Dialect;
@@ -58,7 +57,11 @@ where
     type Error = Infallible;
     type Future = Rescued<S::Future>;
 
-    fn call(&self, call: Call<B>) -> Self::Future {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, call: Call<B>) -> Self::Future {
         let caller = Caller {
             catalog: Arc::clone(&call.catalog),
             mount: call.claim.mount(),

@@ -1,5 +1,7 @@
 //! What a request takes does not grow with what else is served: tenants, dialects, entries.
 
+use tower::Service as _;
+
 use crate::inside::{Stack, Text, copied, credential, mount, request, stack};
 use crate::{alone, count};
 
@@ -8,9 +10,9 @@ fn counted(many: usize, build: impl Fn(usize, bool) -> (Stack, Vec<[String; 3]>)
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _entered = runtime.enter();
     [true, false].map(|cache| {
-        let (stack, asked) = build(many, cache);
+        let (mut stack, asked) = build(many, cache);
         let most = asked.iter().map(|asked| {
-            let once = || {
+            let mut once = || {
                 let answer = runtime.block_on(stack.call(request(asked))).unwrap();
                 assert!(answer.status().is_success(), "{asked:?}: {}", answer.status());
                 answer

@@ -21,9 +21,8 @@ use deskbridge::stack::{self, Parts, Upstreams};
 use deskbridge::syntax::Sources;
 use deskbridge::telemetry::{self, Metrics};
 use deskbridge::translate::{self, Answer};
-use futures_util::future::BoxFuture;
 use http_body_util::Empty;
-use hyper::service::Service as _;
+use tower::util::BoxCloneSyncService;
 
 use crate::shipped::conversation;
 
@@ -31,17 +30,7 @@ use crate::shipped::conversation;
 pub(crate) type Text = (String, String);
 
 /// What a client talks to.
-#[derive(Clone)]
-pub(crate) struct Stack(Arc<Call>);
-
-type Call = dyn Fn(Arrived<Empty<Bytes>>) -> Answering + Send + Sync;
-type Answering = BoxFuture<'static, Result<Answer, Infallible>>;
-
-impl Stack {
-    pub(crate) fn call(&self, request: Arrived<Empty<Bytes>>) -> Answering {
-        (self.0)(request)
-    }
-}
+pub(crate) type Stack = BoxCloneSyncService<Arrived<Empty<Bytes>>, Answer, Infallible>;
 
 /// The shipped dialect `of` under another name, without its examples.
 pub(crate) fn copied(of: &str, name: &str) -> Vec<Text> {
@@ -126,8 +115,7 @@ pub(crate) fn stack(
         contract,
         metrics,
     };
-    let inbound = stack::inbound(&parts, Upstreams::new(by_tenant));
-    Stack(Arc::new(move |request| Box::pin(inbound.call(request))))
+    BoxCloneSyncService::new(stack::inbound(&parts, Upstreams::new(by_tenant)))
 }
 
 fn routes(catalog: &Catalog) -> Vec<(Arc<str>, Arc<str>)> {

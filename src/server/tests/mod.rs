@@ -39,7 +39,7 @@ async fn served_as(params: watch::Receiver<Params>) -> Served {
         move |peer: SocketAddr| {
             assert!(peer.ip().is_loopback());
             let (release, asked) = (Arc::clone(&release), Arc::clone(&asked));
-            hyper::service::service_fn(move |request: http::Request<RequestBody>| {
+            tower::service_fn(move |request: http::Request<RequestBody>| {
                 let (release, asked) = (Arc::clone(&release), Arc::clone(&asked));
                 async move {
                     asked.fetch_add(1, Ordering::SeqCst);
@@ -260,7 +260,7 @@ async fn a_peer_that_takes_nothing_is_cut_off() {
     let much = Bytes::from(vec![b'x'; 64 * 1024 * 1024]);
     let make = move |_| {
         let much = much.clone();
-        hyper::service::service_fn(move |_: http::Request<RequestBody>| {
+        tower::service_fn(move |_: http::Request<RequestBody>| {
             let much = much.clone();
             async move { Ok::<_, Infallible>(http::Response::new(Full::new(much))) }
         })
@@ -309,7 +309,7 @@ async fn a_peer_that_takes_its_answer_slowly_gets_all_of_it() {
     let length = much.len();
     let make = move |_| {
         let much = much.clone();
-        hyper::service::service_fn(move |_: http::Request<RequestBody>| {
+        tower::service_fn(move |_: http::Request<RequestBody>| {
             let much = much.clone();
             async move { Ok::<_, Infallible>(http::Response::new(Full::new(much))) }
         })

@@ -86,22 +86,21 @@ struct One<T> {
 fn one<T>(client: T, server: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> One<T> {
     let (notes, peers) = (Arc::<Notes>::default(), Arc::<Peers>::default());
     let (drain, draining) = watch::channel(false);
-    let service =
-        hyper::service::service_fn(move |request: http::Request<RequestBody>| async move {
-            let slow = request.uri().path() == "/slow";
-            let second = async move {
-                if slow {
-                    tokio::time::sleep(Duration::from_secs(30)).await;
-                }
-                Ok(Frame::data(Bytes::from_static(b"k")))
-            };
-            let first = stream::iter([Ok(Frame::data(Bytes::from_static(b"o")))]);
-            let pieces = futures_util::StreamExt::chain(first, stream::once(second));
-            let pieces: Pieces = StreamBody::new(Box::pin(pieces));
-            let mut answer = http::Response::new(pieces);
-            answer.headers_mut().insert("content-length", http::HeaderValue::from_static("2"));
-            Ok::<_, Infallible>(answer)
-        });
+    let service = tower::service_fn(move |request: http::Request<RequestBody>| async move {
+        let slow = request.uri().path() == "/slow";
+        let second = async move {
+            if slow {
+                tokio::time::sleep(Duration::from_secs(30)).await;
+            }
+            Ok(Frame::data(Bytes::from_static(b"k")))
+        };
+        let first = stream::iter([Ok(Frame::data(Bytes::from_static(b"o")))]);
+        let pieces = futures_util::StreamExt::chain(first, stream::once(second));
+        let pieces: Pieces = StreamBody::new(Box::pin(pieces));
+        let mut answer = http::Response::new(pieces);
+        answer.headers_mut().insert("content-length", http::HeaderValue::from_static("2"));
+        Ok::<_, Infallible>(answer)
+    });
     let served = Connections::new(&Params::default()).serve(
         Noting(server, Arc::clone(&notes)),
         service,
