@@ -33,12 +33,15 @@ pub(super) fn most(body: usize) -> usize {
     MOST.max(body.saturating_mul(MOST_BODIES))
 }
 
+/// Its compressed forms, by coding.
+type Coded = [Option<Rendering>; Coding::ALL.len()];
+
 /// A rendering and what was made of it.
 #[derive(Debug, Default)]
 struct Kept {
     /// Absent where the payload's own body is what is sent.
     plain: Option<Rendering>,
-    coded: Option<Box<[Option<Rendering>; Coding::ALL.len()]>>,
+    coded: Option<Box<Coded>>,
     /// Somebody has asked for it since it last had its turn.
     wanted: AtomicBool,
 }
@@ -112,9 +115,12 @@ impl Renderings {
         rendering: Rendering,
         most: usize,
     ) {
+        let known = self.kept(key);
+        // The first of all is never dropped, so nothing may make it too heavy by itself.
+        let alone = known.map_or(0, Kept::bytes) + rendering.bytes() + size_of::<Coded>();
         if key.catalog < self.catalog
-            || rendering.bytes() > most
-            || self.kept(key).is_some_and(|kept| kept.get(coding).is_some())
+            || alone > most
+            || known.is_some_and(|kept| kept.get(coding).is_some())
         {
             return;
         }
@@ -303,5 +309,10 @@ mod tests {
         all.put(key(2), Some(Coding::Gzip), rendering(ROOM / 4), ROOM);
         all.put(key(2), Some(Coding::Brotli), rendering(ROOM / 2), ROOM);
         assert_eq!((kept(&all, 0..3), all.bytes()), (1, counted(&all)));
+        // Nor for compressed forms of the first itself.
+        all.put(key(0), Some(Coding::Gzip), rendering(ROOM / 4), ROOM);
+        all.put(key(0), Some(Coding::Brotli), rendering(ROOM / 2), ROOM);
+        assert!(all.get(key(0), Some(Coding::Gzip)).is_some());
+        assert!(all.get(key(0), Some(Coding::Brotli)).is_none() && all.bytes() <= ROOM);
     }
 }
