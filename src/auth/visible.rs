@@ -232,3 +232,38 @@ fn members(body: &[u8], rule: &SightRule) -> Places {
 fn value<'b>(body: &'b [u8], at: &Range<usize>) -> &'b [u8] {
     body.get(at.clone()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::canonical::principal::Allowed;
+
+    fn rule(any: &[&[&str]]) -> SightRule {
+        let test = |name: &&str| SightTest {
+            of: match name.strip_prefix('$') {
+                Some(fact) => Subject::Fact(fact.into()),
+                None => Subject::Member((*name).into()),
+            },
+            allowed: Allowed::Words(vec!["1".into()]),
+        };
+        let any = any.iter().map(|tests| tests.iter().map(test).collect()).collect();
+        SightRule { schema: "Thing".into(), any }
+    }
+
+    fn found(body: &str, any: &[&[&str]]) -> String {
+        let text = |at: Range<usize>| body.get(at).unwrap();
+        let places = members(body.as_bytes(), &rule(any)).into_iter();
+        places.map(|(name, at)| format!("{}={} ", text(name), text(at))).collect()
+    }
+
+    #[test]
+    fn members_of_every_alternative_are_found_and_the_first_of_each_counts() {
+        let any: &[&[&str]] = &[&["a"], &["b", "$a", "a"], &["c"]];
+        // Those that are repeated take no other's place.
+        let repeated = r#"{"a":1,"a":2,"x":{"b":0},"b":[3],"a":4,"c":"5","c":6}"#;
+        assert_eq!(found(repeated, any), r#""a"=1 "b"=[3] "c"="5" "#);
+        assert_eq!(found(r#" { "c" : 7 , "\u0061":8}"#, any), r#""c"=7 "\u0061"=8 "#);
+        assert_eq!(found(r#"{"x":1}"#, any) + &found("[]", any) + &found("", any), "");
+        assert_eq!(found(r#"{"a":1}"#, &[&["$a"]]), "", "no member is asked for");
+    }
+}
