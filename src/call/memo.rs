@@ -38,10 +38,9 @@ use super::Claimed;
 /// Reads that are remembered at once.
 const PLACES: usize = 4096;
 
-/// Longest text of a read that is remembered: its inputs, parameters and bodies, its look-ups' included,
-/// and by which names their answers are kept. With what they stand in, the whole memory has some 12
-/// megabytes at most.
-const MOST_TEXT: usize = 1536;
+/// Most bytes of a read that is remembered: who asks, its inputs and questions, and what the cache notes
+/// of each. The whole memory has sixteen megabytes at most.
+const MOST_BYTES: usize = 4096;
 
 /// Differ from request to request and say nothing that shapes an answer, unless a mapping reads
 /// them. What proxies say of the client and the host is digested as it is believed.
@@ -296,7 +295,9 @@ impl Lesson {
         let Some(look_ups) = &self.look_ups else { return };
         let question = Standing::new(question, &self.memo.blank);
         let asked = look_ups.iter().map(|look_up| &look_up.question).chain([&question]);
-        if inputs.len() + asked.map(Standing::text).sum::<usize>() > MOST_TEXT {
+        let who = size_of::<Principal>() + principal.facts.weight();
+        let questions = asked.map(Standing::weight).sum::<usize>();
+        if size_of::<Known>() + who + inputs.len() + questions > MOST_BYTES {
             return;
         }
         self.memo.learn(Known {
@@ -409,7 +410,6 @@ mod tests {
     #[test]
     fn what_is_long_is_not_remembered() {
         let (memo, head) = (memo(&[]), head(|h| h));
-        assert!(PLACES * (size_of::<Known>() + MOST_TEXT) < 12 << 20, "{}", size_of::<Known>());
         assert!(matches!(memo.recall(&head, None), Memory::Nothing));
         let Memory::Lesson(lesson) = memo.recall(&head, None) else { panic!() };
         let learn = |inputs: usize, parameter: usize| {
@@ -419,9 +419,10 @@ mod tests {
             lesson.learned(claimed, (principal("agent"), None), &vec![b' '; inputs], &question);
             memo.recall(&head, None).known().is_some()
         };
-        assert!(!learn(MOST_TEXT, 1));
-        assert!(!learn(1, MOST_TEXT));
-        assert!(learn(MOST_TEXT / 4, MOST_TEXT / 4));
+        assert!(!learn(MOST_BYTES, 1));
+        // Its text is the cache's name of the answer as well.
+        assert!(!learn(1, MOST_BYTES / 2));
+        assert!(learn(MOST_BYTES / 4, MOST_BYTES / 8));
     }
 
     #[test]

@@ -54,6 +54,10 @@ impl Clone for Seen {
     }
 }
 
+/// What the cache notes of a question that stands, beside the answer's name: where it was found, and
+/// when.
+const NOTED: usize = 192;
+
 /// A question that one request after the other asks as it stands, of one generation: nothing of it is
 /// put together anew.
 #[derive(Debug)]
@@ -105,12 +109,12 @@ impl Standing {
         place.downcast_ref()
     }
 
-    /// Bytes of its text, and of its name in the cache.
+    /// Bytes it takes, with what the cache notes of it, which names the answer by what is asked.
     #[must_use]
-    pub fn text(&self) -> usize {
+    pub fn weight(&self) -> usize {
         let Request { tenant, params, body, .. } = &self.request;
         let (ends, text) = params.pieces();
-        let own = size_of::<u64>() * ends.len() + text.len() + body.len();
-        2 * own + 2 * tenant.0.len()
+        let name = size_of::<u64>() * ends.len() + text.len() + body.len() + tenant.0.len();
+        size_of::<Self>() + params.weight() + body.len() + name + NOTED
     }
 }

@@ -46,6 +46,15 @@ impl Params {
         values.entries.push(entry);
     }
 
+    /// Bytes that they take, beyond those of the value itself.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let Some(values) = &self.0 else { return 0 };
+        let text = if values.text.spilled() { values.text.capacity() } else { 0 };
+        let entries = if values.entries.spilled() { values.entries.capacity() } else { 0 };
+        size_of::<Values>() + text + entries * size_of::<Entry>()
+    }
+
     fn text(&self) -> &[u8] {
         self.0.as_ref().map_or(&[], |values| &values.text)
     }

@@ -172,17 +172,17 @@ impl Facts {
     /// The JSON text of a fact; the first of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        let is = |member: &&Member| {
-            // Names of facts are plain; one that is written in escapes is compared with care.
-            let written = self.part(member.name);
-            if written.contains(&b'\\') {
-                return std::str::from_utf8(written).is_ok_and(|written| text::eq(written, name));
-            }
-            let plain = written.strip_prefix(b"\"").and_then(|w| w.strip_suffix(b"\""));
-            plain == Some(name.as_bytes())
-        };
+        let is = |member: &&Member| text::eq_bytes(self.part(member.name), name);
         let member = self.members.iter().find(is)?;
         std::str::from_utf8(self.part(member.value)).ok()
+    }
+
+    /// Bytes that they take, beyond those of the value itself.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let text = if self.object.spilled() { self.object.capacity() } else { 0 };
+        let members = if self.members.spilled() { self.members.capacity() } else { 0 };
+        text + members * size_of::<Member>()
     }
 
     fn part(&self, (start, end): (u16, u16)) -> &[u8] {
