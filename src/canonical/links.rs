@@ -36,7 +36,7 @@ impl Links {
         let (_, rest) = rest.split_once('}')?;
         let (between, rest) = rest.split_once('{')?;
         let (_, after) = rest.split_once('}').filter(|(_, after)| !after.contains('{'))?;
-        // What is JSON must be JSON afterwards.
+        // What is JSON must be JSON afterwards. The configuration refuses such a base before.
         if !base.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') {
             return None;
         }
@@ -48,7 +48,8 @@ impl Links {
         })
     }
 
-    /// The JSON, which stays JSON, with every such link made one of the gateway; `None` where there is nothing to do.
+    /// The JSON, which stays JSON, with every such link made one of the gateway; `None` where there is
+    /// nothing to do.
     #[must_use]
     pub fn rewritten(&self, json: &[u8]) -> Option<Bytes> {
         let mut out = BytesMut::new();

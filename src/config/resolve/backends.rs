@@ -86,6 +86,11 @@ pub(super) fn http_url(reading: &Reading<'_>, key: &str, url: &Spot<String>) -> 
     if uri.query().is_some() {
         return refuse(format!("`{key}` has a query, and paths are put after it"));
     }
+    if !url.value.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') {
+        return refuse(format!(
+            "`{key}` holds what cannot stand in a URL; write it as `%` and its two digits, byte by byte"
+        ));
+    }
     match uri.scheme_str() {
         Some("http" | "https") => {}
         _ => return refuse(format!("`{key}` must begin with `https://` or `http://`")),
