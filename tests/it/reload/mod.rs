@@ -12,6 +12,7 @@ use deskbridge::dialect::embedded::Files;
 use http::Method;
 use serde_json::Value;
 
+use crate::support::answers_last;
 use crate::support::backend::Backend;
 use crate::support::client::{Answer, Client};
 use crate::support::desk;
@@ -78,6 +79,7 @@ impl Mappings {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         write_account(folder.path());
+        answers_last(folder.path());
         Self(folder)
     }
 

@@ -4,10 +4,10 @@
 use std::cell::RefCell;
 
 use bytes::Bytes;
-use deskbridge::dialect::embedded::{CONTRACT, Files};
 use http::{HeaderMap, Method};
 
 use super::data::Data;
+use crate::support::answers_last;
 use crate::support::client::{Answer, Client, Sends};
 use crate::support::gateway::Gateway;
 use crate::support::shipped::{Shipped, configuration};
@@ -79,18 +79,10 @@ pub(super) fn before(backend: impl std::fmt::Display, data: &Data) -> String {
     )
 }
 
-/// The mappings, with a contract by which answers hold for as long as any may. What is compared takes
-/// longer than most do, on a slow machine: each of the two would then fetch at its own time.
+/// A folder of mappings: what is compared takes longer than most answers hold.
 fn lasting() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let contract = Files::embedded().read(CONTRACT).unwrap().into_owned();
-    let lines = contract.split('\n').map(|line| match line.split_once("  ttl: ") {
-        Some((indent, _)) => format!("{indent}  ttl: 1h"),
-        None => line.to_owned(),
-    });
-    let path = folder.path().join(CONTRACT);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    answers_last(folder.path());
     folder
 }
 
