@@ -15,6 +15,7 @@ pub mod stack;
 // The ground: knows nothing of ours.
 pub mod json;
 pub mod syntax;
+pub mod turn;
 // What we know.
 pub mod canonical;
 pub mod dialect;

@@ -10,6 +10,7 @@ use crate::cli::{Console, Environment, Exit, returned};
 use crate::config::{self, Config, Flags, Input};
 use crate::server::Drained;
 use crate::telemetry;
+use crate::turn;
 
 pub(super) fn run(args: Serve, environment: &Environment, console: &mut Console<'_>) -> Exit {
     let input = Input {
@@ -25,7 +26,8 @@ pub(super) fn run(args: Serve, environment: &Environment, console: &mut Console<
         }
     };
     telemetry::subscriber::install(&config.telemetry);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match runtime.enable_all().on_thread_park(turn::over).build() {
         Ok(runtime) => runtime,
         Err(error) => {
             console.complain(&format!("error: the runtime does not start: {error}\n"));

@@ -26,6 +26,7 @@ use super::activity::Activity;
 use super::framing::{Framing, Protocol};
 use super::peers::{Peers, Refusal};
 use super::taking::Taking;
+use crate::turn::Turn;
 
 /// A write of so many bytes is part of an answer. What keeps an HTTP/2 connection alive is shorter,
 /// and must not pass for a client that takes its answer.
@@ -65,6 +66,9 @@ pub(super) struct Watched<T> {
     ahead: Vec<u8>,
     /// Nothing waits to be written.
     flushed: bool,
+    /// Something was waited for since the last answer.
+    waited: bool,
+    turn: Turn,
     /// Bytes of [`PREFACE`] seen; `None` once it cannot be one.
     preface: Option<usize>,
     http2: bool,
@@ -90,6 +94,8 @@ impl<T> Watched<T> {
             seen: 0,
             ahead: Vec::new(),
             flushed: true,
+            waited: false,
+            turn: Turn::default(),
             preface: Some(0),
             http2: false,
             framing: Framing::new(),
@@ -157,13 +163,18 @@ impl<T> Watched<T> {
             && self.flushed
     }
 
+    /// Whether to write now. What was at hand is written where it was asked for: it was no work.
+    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<()> {
+        self.flushed = false;
+        if self.waited { self.turn.poll(cx) } else { Poll::Ready(()) }
+    }
+
     /// Lets a write be waited for only so long.
     fn written(
         &mut self,
         cx: &mut Context<'_>,
         poll: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        self.flushed = false;
         match poll {
             Poll::Ready(Ok(n)) if !self.http2 || n >= OF_AN_ANSWER => self.activity.note(),
             _ => self.activity.note_answered(),
@@ -231,6 +242,7 @@ impl<T: AsyncRead + Unpin> Watched<T> {
                 Poll::Ready(result)
             }
             Poll::Pending => {
+                self.waited |= self.phase == Phase::Busy;
                 ready!(self.read_limit.as_mut().poll(cx));
                 if self.phase == Phase::Busy {
                     // The clock keeps running, and is looked at again later.
@@ -282,6 +294,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        ready!(this.poll_turn(cx));
         let poll = Pin::new(&mut this.inner).poll_write(cx, bytes);
         this.written(cx, poll)
     }
@@ -292,6 +305,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        ready!(this.poll_turn(cx));
         let poll = Pin::new(&mut this.inner).poll_write_vectored(cx, slices);
         this.written(cx, poll)
     }
@@ -305,6 +319,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         ready!(Pin::new(&mut this.inner).poll_flush(cx))?;
         // hyper flushes what is under it once it has nothing left to write itself.
         let wrote = !std::mem::replace(&mut this.flushed, true);
+        if wrote {
+            this.waited = false;
+            this.turn.done();
+        }
         this.taking.done();
         // An idle time begins here: nobody reads again before the peer sends something, or the clock
         // strikes that was set for what was there before.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("syntax", &[]),
     ("json", &[]),
+    ("turn", &[]),
     ("canonical", &["syntax", "json"]),
     ("error", &["canonical"]),
     ("mapping", &["canonical", "syntax", "json"]),
@@ -37,8 +38,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ), // runs the seam
     ("cache", &["canonical", "json"]), // never a dialect, never http
     ("sandbox", &["canonical", "syntax", "json"]),
-    ("upstream", &["canonical", "dialect", "json"]),
-    ("server", &[]),
+    ("upstream", &["canonical", "dialect", "json", "turn"]),
+    ("server", &["turn"]),
     (
         "stack",
         &[

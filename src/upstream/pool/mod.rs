@@ -26,6 +26,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
+use crate::turn::InTurn;
 use crate::upstream::client::Failure;
 use crate::upstream::connect::Connector;
 use crate::upstream::sent::Sent;
@@ -68,7 +69,7 @@ pub(super) struct Wire<T: Read + Write = Stream> {
 }
 
 type Unanswered = TrySendError<Request<Sent>>;
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Stream = InTurn<MaybeHttpsStream<TokioIo<TcpStream>>>;
 
 impl Pool {
     /// Connections to `origin`, of which those that are not used are kept for `patience`.
@@ -160,7 +161,8 @@ impl Inner {
 
     async fn connect(&self) -> Result<Wire, Failure> {
         let stream = self.connector.clone().oneshot(self.origin.clone()).await;
-        let made = self.protocol.handshake(stream.map_err(Failure::Connect)?).await;
+        let stream = InTurn::new(stream.map_err(Failure::Connect)?);
+        let made = self.protocol.handshake(stream).await;
         let (sender, connection) = made.map_err(|error| Failure::Broken(error.into()))?;
         Ok(Wire { sender, connection: Some(Box::pin(connection)) })
     }
