@@ -1,66 +1,93 @@
 //! A question that stands, whose answer is found again where it was found.
 //!
 //! Whoever asks the same again and again need not have it looked for each time: as long as nothing was
-//! put into the store or taken out on purpose, it would find the same entry. Whether that may still be
-//! given is asked of the entry every time, as ever. moka is asked again all the same every so often,
-//! for it keeps what it is asked for.
+//! put into its part of the store or taken out on purpose, it would find the same entry. Whether that
+//! may still be given is asked of the entry every time, as ever. moka is asked again all the same
+//! every so often, for it keeps what it is asked for. That an answer cannot be stored is known again
+//! as long as the mark that says so is young.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use tokio::time::Instant;
 
+use crate::cache::changes::Part;
 use crate::cache::read::{Look, judged};
 use crate::cache::store::{Entry, Held};
 use crate::cache::{Cache, Shared};
-use crate::canonical::{Request, Response, Seen, Standing};
-
-/// So long moka is not asked. It counts an entry's use up to fifteen and halves that now and then, so
-/// more would tell it nothing.
-const UNASKED: Duration = Duration::from_millis(20);
+use crate::canonical::{Alone, Request, Response, Seen, Standing};
 
 /// Where the answer to a question that stands was found.
 #[derive(Debug)]
 pub(super) struct Place {
     key: Box<[u8]>,
-    /// The count of the store's changes when it was looked into last.
+    part: Part,
+    /// The count of its part's changes when it was looked into last.
     changes: AtomicU64,
     found: ArcSwapOption<Found>,
 }
 
-/// An entry, as moka gave it.
+/// What moka gave.
 #[derive(Debug)]
-struct Found {
-    /// The store's changes before moka was asked.
-    changes: u64,
-    asked: Instant,
-    /// Not kept alive: the store decides how long it is.
-    entry: Weak<Entry>,
+enum Found {
+    /// An entry, and its part's changes before moka was asked. Not kept alive: the store decides how
+    /// long it is.
+    Entry { changes: u64, entry: Weak<Entry> },
+    /// A mark.
+    Mark(Alone),
+}
+
+impl Found {
+    fn is(&self, now: u64, it: &Arc<Entry>) -> bool {
+        matches!(self, Self::Entry { changes, entry }
+            if *changes == now && std::ptr::eq(entry.as_ptr(), Arc::as_ptr(it)))
+    }
 }
 
 impl Place {
-    fn again(&self, shared: &Shared, now: Instant) -> Option<Response> {
-        let found = self.found.load();
-        let found = found.as_deref()?;
-        if found.changes != shared.store.changes()
-            || now.saturating_duration_since(found.asked) >= UNASKED
-        {
-            return None;
+    /// What is known without asking moka.
+    pub(super) fn again(&self, shared: &Shared, now: Instant) -> Option<Result<Response, Seen>> {
+        match self.found.load().as_deref()? {
+            Found::Mark(mark) => {
+                let young = shared.store.is_marked(*mark, now);
+                young.then(|| Err(Seen::Alone(*mark)))
+            }
+            Found::Entry { changes, entry } => {
+                if *changes != shared.store.changes(self.part) {
+                    return None;
+                }
+                let entry = entry.upgrade()?;
+                if entry.is_to_be_asked_for(now) {
+                    return None;
+                }
+                entry.hit(&shared.epochs, now).map(Ok)
+            }
         }
-        found.entry.upgrade()?.hit(&shared.epochs, now)
     }
 
     fn look(&self, shared: &Shared, may_be_old: impl FnOnce() -> bool) -> Look {
-        let (changes, gone) = (shared.store.changes(), shared.store.gone());
+        let (changes, gone) = (shared.store.changes(self.part), shared.store.gone());
         let held = shared.store.peek(&self.key);
         let now = Instant::now();
         // Where much is put in, nothing would be found here again: then no memory is taken for it.
         let quiet = self.changes.swap(changes, Ordering::Relaxed) == changes;
-        if let Some(Held::Answer(entry)) = held.as_ref().filter(|_| quiet) {
-            let found = Found { changes, asked: now, entry: Arc::downgrade(entry) };
-            self.found.store(Some(Arc::new(found)));
+        match &held {
+            Some(Held::Answer(entry)) => {
+                entry.was_asked_for(now);
+                let known = || self.found.load().as_deref().is_some_and(|f| f.is(changes, entry));
+                if quiet && !known() {
+                    let entry = Arc::downgrade(entry);
+                    self.found.store(Some(Arc::new(Found::Entry { changes, entry })));
+                }
+            }
+            Some(Held::Alone(asked)) => {
+                let mark = Alone { asked: *asked, gone };
+                if shared.store.is_marked(mark, now) {
+                    self.found.store(Some(Arc::new(Found::Mark(mark))));
+                }
+            }
+            None => {}
         }
         judged(shared, held, gone, now, may_be_old)
     }
@@ -74,12 +101,14 @@ impl<S> Cache<S> {
         may_be_old: impl FnOnce() -> bool,
     ) -> Result<Response, Seen> {
         let place = standing.place(|request: &Request| {
-            let key = self.key(request)?.bytes().into();
-            Some(Place { key, changes: AtomicU64::new(u64::MAX), found: ArcSwapOption::empty() })
+            let key: Box<[u8]> = self.key(request)?.bytes().into();
+            let part = self.shared.store.part(&key);
+            let changes = AtomicU64::new(u64::MAX);
+            Some(Place { key, part, changes, found: ArcSwapOption::empty() })
         });
         let place = place.ok_or(Seen::Unlooked)?;
         match place.again(&self.shared, Instant::now()) {
-            Some(hit) => Ok(hit),
+            Some(known) => known,
             None => place.look(&self.shared, may_be_old).hit(),
         }
     }

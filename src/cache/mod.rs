@@ -16,6 +16,7 @@
 //! several replicas.
 
 mod again;
+mod changes;
 mod elsewhere;
 mod epochs;
 mod facts;

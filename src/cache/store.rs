@@ -10,12 +10,14 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use foldhash::quality::RandomState;
 use futures_util::FutureExt as _;
 use moka::future::Cache;
 use moka::notification::RemovalCause;
 use moka::ops::compute::Op;
 use tokio::time::Instant;
 
+use crate::cache::changes::{Changes, Part};
 use crate::cache::epochs::{Epoch, Epochs, Word};
 use crate::cache::freshness::{self, Ages};
 use crate::canonical::payload::Watcher;
@@ -30,6 +32,10 @@ const ALONE: Duration = Duration::from_secs(5);
 /// No answer takes more than this part of the whole room, and its renderings no more again.
 const LARGEST: u64 = 8;
 
+/// So long moka is not asked for an entry of which it is known where it is. It counts an entry's use up
+/// to fifteen and halves that now and then, so more would tell it nothing.
+const UNASKED: Duration = Duration::from_millis(20);
+
 /// A stored answer.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -42,6 +48,8 @@ pub(super) struct Entry {
     pub(super) words: Box<[Word]>,
     /// What it was weighed as.
     room: AtomicU32,
+    /// When moka was asked for it: milliseconds after its question was sent.
+    asked_for: AtomicU64,
 }
 
 impl Entry {
@@ -53,7 +61,23 @@ impl Entry {
         words: Box<[Word]>,
     ) -> Self {
         let room = AtomicU32::new(Self::room(&payload, &words));
-        Self { payload, asked, ages, epoch, words, room }
+        Self { payload, asked, ages, epoch, words, room, asked_for: AtomicU64::new(0) }
+    }
+
+    fn age(&self, now: Instant) -> u64 {
+        let age = now.saturating_duration_since(self.asked).as_millis();
+        u64::try_from(age).unwrap_or(u64::MAX)
+    }
+
+    /// moka was asked for it.
+    pub(super) fn was_asked_for(&self, now: Instant) {
+        self.asked_for.store(self.age(now), Ordering::Relaxed);
+    }
+
+    /// Whether moka should be asked for it again, so that it keeps it.
+    pub(super) fn is_to_be_asked_for(&self, now: Instant) -> bool {
+        let since = self.age(now).saturating_sub(self.asked_for.load(Ordering::Relaxed));
+        u128::from(since) >= UNASKED.as_millis()
     }
 
     /// Its bytes, with room for the first rendering, later for a quarter more.
@@ -142,7 +166,7 @@ impl Held {
     }
 }
 
-type Entries = Cache<Arc<[u8]>, Held, foldhash::quality::RandomState>;
+type Entries = Cache<Arc<[u8]>, Held, RandomState>;
 
 /// Puts an entry in again with its present weight when it has outgrown its room. It keeps nothing
 /// alive: what it watches is held by what it changes.
@@ -194,17 +218,8 @@ pub(super) struct Store {
     /// Marks that are no longer there, since the start: what else stands at their places may be older
     /// than whoever saw them.
     gone: Arc<AtomicU64>,
-    changes: AtomicU64,
+    changes: Changes,
     max_age: Duration,
-}
-
-/// Counts a change once it is made, or given up half-way.
-struct Changed<'a>(&'a AtomicU64);
-
-impl Drop for Changed<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
 }
 
 /// Why an entry left the store.
@@ -265,16 +280,21 @@ impl Store {
                     count.fetch_add(1, Ordering::Relaxed);
                 }
             })
-            .build_with_hasher(foldhash::quality::RandomState::default());
+            .build_with_hasher(RandomState::default());
         let largest = max_bytes / LARGEST;
-        let changes = AtomicU64::new(0);
+        let changes = Changes::new();
         Self { entries: Arc::new(entries), largest, removed, gone, changes, max_age }
     }
 
-    /// How often anything was put in or taken out on purpose. To be asked before what is looked for:
-    /// while it stays what it was, moka would find the same.
-    pub(super) fn changes(&self) -> u64 {
-        self.changes.load(Ordering::SeqCst)
+    /// Which part of the keys this one is in.
+    pub(super) fn part(&self, key: &[u8]) -> Part {
+        self.changes.part(key)
+    }
+
+    /// How often anything of this part was put in or taken out on purpose. To be asked before what is
+    /// looked for: while it stays what it was, moka would find the same.
+    pub(super) fn changes(&self, part: Part) -> u64 {
+        self.changes.of(part)
     }
 
     /// How many marks are gone. To be asked before the one that is looked for.
@@ -310,7 +330,7 @@ impl Store {
 
     /// Holds this, unless something about a later question is there.
     pub(super) async fn put(&self, key: Arc<[u8]>, held: Held) {
-        let _changed = Changed(&self.changes);
+        let _changing = self.changes.change(&key);
         if let Held::Answer(entry) = &held {
             let (entries, watched) = (Arc::downgrade(&self.entries), Arc::downgrade(entry));
             let most = usize::try_from(self.largest).unwrap_or(usize::MAX);
@@ -331,7 +351,7 @@ impl Store {
 
     /// Holds nothing any more of what was asked no later than then.
     pub(super) async fn forget(&self, key: Arc<[u8]>, asked: Instant) {
-        let _changed = Changed(&self.changes);
+        let _changing = self.changes.change(&key);
         self.entries
             .entry(key)
             .and_compute_with(|known| {

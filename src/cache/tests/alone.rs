@@ -5,14 +5,6 @@ use super::*;
 /// Its tags cannot be told.
 const BROKEN: &str = r#"{"id":"cnv_a""#;
 
-/// An answer that the backend forbids to store.
-fn no_store() -> Result<Response, Error> {
-    let mut payload = crate::canonical::Payload::new(200, Bytes::from_static(V1.as_bytes()), None);
-    payload.no_store = true;
-    let outcome = Outcome::Miss { stored: false };
-    Ok(Response { payload: Arc::new(payload), outcome })
-}
-
 const ALONE: Outcome = Outcome::Bypass(Why::HitForMiss);
 const MISSED: Outcome = Outcome::Miss { stored: false };
 

@@ -93,6 +93,14 @@ fn hit(seconds: u64) -> Outcome {
     Outcome::Hit(Duration::from_secs(seconds))
 }
 
+/// An answer that the backend forbids to store.
+fn no_store() -> Result<Response, Error> {
+    let mut payload = crate::canonical::Payload::new(200, Bytes::from_static(V1.as_bytes()), None);
+    payload.no_store = true;
+    let outcome = Outcome::Miss { stored: false };
+    Ok(Response { payload: Arc::new(payload), outcome })
+}
+
 const V1: &str = r#"{"id":"cnv_a","number":7,"uuid":"u-1","v":1}"#;
 const V2: &str = r#"{"id":"cnv_a","number":7,"uuid":"u-1","v":2}"#;
 
