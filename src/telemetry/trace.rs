@@ -58,21 +58,29 @@ impl Trace {
     pub fn id(self) -> impl fmt::Display {
         TraceId(self.trace)
     }
-}
 
-impl fmt::Display for Trace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// It, piece by piece.
+    pub fn write(self, mut to: impl FnMut(&str)) {
         let mut trace = [0; Simple::LENGTH];
         let trace = Uuid::from_u128(self.trace).simple().encode_lower(&mut trace);
         // The second half of it; whole numbers are slow to write.
         let mut parent = [0; Simple::LENGTH];
         let parent = Uuid::from_u64_pair(0, self.parent).simple().encode_lower(&mut parent);
         let (_, parent) = parent.split_at(Simple::LENGTH / 2);
-        f.write_str("00-")?;
-        f.write_str(trace)?;
-        f.write_str("-")?;
-        f.write_str(parent)?;
-        write!(f, "-{:02x}", self.flags)
+        let mut flags = [0; Simple::LENGTH];
+        let flags = Uuid::from_u128(self.flags.into()).simple().encode_lower(&mut flags);
+        let (_, flags) = flags.split_at(Simple::LENGTH - 2);
+        for piece in ["00-", trace, "-", parent, "-", flags] {
+            to(piece);
+        }
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut done = Ok(());
+        self.write(|piece| done = done.and_then(|()| f.write_str(piece)));
+        done
     }
 }
 

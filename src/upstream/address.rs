@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, IF_MATCH, USER_AGENT};
 use http::uri::{self, Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use http_body_util::Full;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -19,9 +19,6 @@ use crate::upstream::{Unusable, room};
 /// What stands as it is in a path or query: unreserved (RFC 3986), and the colon of aliases.
 const ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
-
-/// Room for the headers that most requests have.
-const HEADERS: usize = 11;
 
 const ACTOR: HeaderName = HeaderName::from_static("deskbridge-actor");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -84,6 +81,30 @@ impl Base {
             }
             _ => Err(Unusable::Url),
         }
+    }
+}
+
+/// The headers that requests to one backend have, those included that are written for each.
+#[derive(Debug)]
+pub(super) struct Letterhead {
+    json: HeaderMap,
+    binary: HeaderMap,
+}
+
+impl Letterhead {
+    pub(super) fn new(base: &Base, authorization: HeaderValue) -> Self {
+        let with = |accepted: HeaderValue| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, base.host.clone());
+            headers.insert(ACCEPT, accepted);
+            headers.insert(USER_AGENT, AGENT);
+            headers.insert(AUTHORIZATION, authorization.clone());
+            for of_each in [ACTOR, REQUEST_ID, TRACEPARENT] {
+                headers.insert(of_each, HeaderValue::from_static(""));
+            }
+            headers
+        };
+        Self { json: with(ACCEPTED), binary: with(ANYTHING) }
     }
 }
 
@@ -167,17 +188,17 @@ impl Address {
     pub(super) fn request(
         &self,
         base: &Base,
-        authorization: &HeaderValue,
+        head: &Letterhead,
         asked: &Request,
     ) -> Result<http::Request<Sent>, Error> {
-        room::within(|text| self.written(base, authorization, asked, text))
+        room::within(|text| self.written(base, head, asked, text))
     }
 
     /// As [`Self::request`]; everything that is written for it is written to the end of `text`.
     fn written(
         &self,
         base: &Base,
-        authorization: &HeaderValue,
+        head: &Letterhead,
         asked: &Request,
         text: &mut BytesMut,
     ) -> Result<http::Request<Sent>, Error> {
@@ -186,17 +207,16 @@ impl Address {
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri(base, &asked.params, text)?;
         let headers = request.headers_mut();
-        headers.reserve(HEADERS);
-        headers.insert(HOST, base.host.clone());
-        headers.insert(ACCEPT, if self.binary { ANYTHING } else { ACCEPTED });
-        headers.insert(USER_AGENT, AGENT);
-        headers.insert(AUTHORIZATION, authorization.clone());
+        *headers = if self.binary { head.binary.clone() } else { head.json.clone() };
         headers.insert(ACTOR, written("Deskbridge-Actor", &asked.actor, text)?);
         let record = &asked.record;
-        if !record.request_id().as_str().is_empty() {
+        if record.request_id().as_str().is_empty() {
+            headers.remove(REQUEST_ID);
+            headers.remove(TRACEPARENT);
+        } else {
             headers.insert(REQUEST_ID, record.request_id().header());
-            let child = record.trace().child();
-            headers.insert(TRACEPARENT, written("traceparent", &child, text)?);
+            record.trace().child().write(|piece| text.extend_from_slice(piece.as_bytes()));
+            headers.insert(TRACEPARENT, sealed("traceparent", text)?);
         }
         for (position, name) in &self.headers {
             if let Some(given) = asked.params.get(*position) {
@@ -281,6 +301,11 @@ fn written(
 ) -> Result<HeaderValue, Error> {
     // It grows as it must.
     let _ = write!(text, "{value}");
+    sealed(header, text)
+}
+
+/// A header's value: all of `text`, which is empty then.
+fn sealed(header: &str, text: &mut BytesMut) -> Result<HeaderValue, Error> {
     HeaderValue::from_maybe_shared(text.split().freeze()).map_err(|_| {
         let field = FieldProblem {
             header: Some(header.to_owned()),

@@ -35,7 +35,7 @@ use tower::Service;
 
 use crate::canonical::{Contract, ProblemCode, Request, Response, Upload};
 use crate::error::Error;
-use crate::upstream::address::{Address, Base};
+use crate::upstream::address::{Address, Base, Letterhead};
 use crate::upstream::classify::{Trouble, Verdict};
 use crate::upstream::client::{Client, Failure, Received};
 use crate::upstream::resilience::Signals;
@@ -124,7 +124,7 @@ pub struct Remote(Arc<Inner>);
 struct Inner {
     name: Arc<str>,
     base: Base,
-    authorization: HeaderValue,
+    head: Letterhead,
     operations: Vec<Address>,
     client: Client,
     timeout: Duration,
@@ -157,8 +157,8 @@ impl Remote {
         let inner = Inner {
             name: Arc::clone(&params.name),
             client: Client::new(params, base.origin()),
+            head: Letterhead::new(&base, authorization),
             base,
-            authorization,
             operations: contract.operations().iter().map(Address::new).collect(),
             timeout: params.timeout,
             retry: Retry::new(&params.resilience, Arc::clone(&params.signals)),
@@ -220,7 +220,7 @@ impl Inner {
         let mut round = self.retry.begin(address.safe, deadline);
         loop {
             // Anew each time: an attempt has its own place in the trace.
-            let mut sent = address.request(&self.base, &self.authorization, request)?;
+            let mut sent = address.request(&self.base, &self.head, request)?;
             let patience = Patience::new(deadline, round.attempt());
             let upload = request.upload.as_ref();
             let trouble = match self.attempt(address, &mut sent, patience, upload).await {
