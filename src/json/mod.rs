@@ -3,6 +3,7 @@
 //! No tree is built here. [`scan`] checks the whole grammar while it fills slots with the spans a
 //! [`shape::Shape`] asks for; everything else works on those spans.
 
+mod blocks;
 mod brackets;
 mod lanes;
 pub mod place;

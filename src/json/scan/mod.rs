@@ -10,6 +10,7 @@
 //! Spans go into an [`Arena`] that is used again and again, so a scan allocates nothing once the
 //! arena has grown.
 
+mod check;
 mod fill;
 mod skip;
 #[cfg(test)]
@@ -17,6 +18,8 @@ mod tests;
 
 use std::fmt;
 use std::ops::Range;
+
+use fearless_simd::Level;
 
 use super::lanes::Marks;
 
@@ -310,16 +313,22 @@ pub fn scan<'a>(
 /// Where and why the bytes are no acceptable JSON.
 pub fn validate(bytes: &[u8], limits: Limits) -> Result<&str, ScanError> {
     let text = utf8(bytes)?;
-    let mut arena = Arena::default();
+    if !check::sure(Level::new(), bytes, u32::from(limits.depth.min(MOST_DEPTH))) {
+        slowly(bytes, limits)?;
+    }
+    Ok(text)
+}
+
+/// Checks UTF-8 text value after value, to tell what is wrong with it; or there is nothing wrong.
+fn slowly(bytes: &[u8], limits: Limits) -> Result<(), ScanError> {
     let depth = u32::from(limits.depth.min(MOST_DEPTH));
-    let (arena, nodes, names) = (&mut arena, &[][..], &[][..]);
+    let (arena, nodes, names) = (&mut Arena::default(), &[][..], &[][..]);
     let marks = Marks::new(bytes);
     let (checked, most, repeated) = (false, 0, None);
     let mut scanner =
         Scanner { bytes, at: 0, checked, marks, depth, nodes, names, arena, most, repeated };
     let done = scanner.skip().and_then(|()| scanner.end());
-    done.map_err(|reason| scanner.error(reason))?;
-    Ok(text)
+    done.map_err(|reason| scanner.error(reason))
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, ScanError> {

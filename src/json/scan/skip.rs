@@ -130,7 +130,7 @@ pub(super) fn rest_of_string(marks: &mut Marks<'_>, mut at: usize) -> Result<usi
 }
 
 /// An escape sequence.
-fn escape(bytes: &[u8], start: usize) -> Result<usize, Stop> {
+pub(super) fn escape(bytes: &[u8], start: usize) -> Result<usize, Stop> {
     let at = start + 2;
     match bytes.get(start + 1) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at),
@@ -191,7 +191,7 @@ fn whole(bytes: &[u8], at: usize) -> Result<usize, Stop> {
 }
 
 /// Any number.
-fn number(bytes: &[u8], mut at: usize) -> Result<usize, Stop> {
+pub(super) fn number(bytes: &[u8], mut at: usize) -> Result<usize, Stop> {
     let here = |at: usize| bytes.get(at).copied();
     // One digit or more.
     let some = |at: usize| match digits(bytes, at) {

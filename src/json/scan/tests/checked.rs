@@ -51,7 +51,7 @@ fn shape() -> Shape {
     shape
 }
 
-fn document() -> impl Strategy<Value = String> {
+pub(super) fn document() -> impl Strategy<Value = String> {
     let leaf = proptest::sample::select(LEAVES).prop_map(str::to_owned);
     let space = || proptest::sample::select(SPACES);
     let value = leaf.prop_recursive(7, 80, 8, move |inner| {

@@ -11,7 +11,7 @@ use crate::json::scan::*;
 use crate::json::shape::{Elements, Member};
 
 /// Values and parts of values that some reader accepts, and none should, but for those that all do.
-const ODD: &[&[u8]] = &[
+pub(super) const ODD: &[&[u8]] = &[
     b"01",
     b"-01",
     b"00",
@@ -143,7 +143,7 @@ const ODD: &[&[u8]] = &[
 ];
 
 /// What stands around an odd value: it, or more of a document.
-const AROUND: &[(&[u8], &[u8])] = &[
+pub(super) const AROUND: &[(&[u8], &[u8])] = &[
     (b"", b""),
     (b"[1,", b",2]"),
     (b"[[0],", b"]"),

@@ -2,6 +2,7 @@
 
 mod checked;
 mod judged;
+mod sure;
 
 use super::*;
 use crate::json::shape::{Elements, Member};
@@ -17,6 +18,21 @@ fn verdict(text: &str) -> Result<(), (usize, Reason)> {
     let plain = plain.map(|_| ());
     assert_eq!(plain, filled, "{text}");
     plain.map_err(|e| (e.offset, e.reason))
+}
+
+/// The examples of the contract, laid out both ways.
+fn examples() -> Vec<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/mappings/canonical/examples");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let json = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let texts = json.flat_map(|path| {
+        let tree: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        [tree.to_string(), serde_json::to_string_pretty(&tree).unwrap()]
+    });
+    let texts: Vec<_> = texts.collect();
+    assert!(texts.len() > 20);
+    texts
 }
 
 /// Members `a` and `b`, and all elements, at every depth.
