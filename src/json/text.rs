@@ -98,9 +98,19 @@ pub fn eq(token: &str, text: &str) -> bool {
 #[must_use]
 #[inline]
 pub fn eq_bytes(token: &[u8], text: &str) -> bool {
+    let text_bytes = text.as_bytes();
     match token {
-        [b'"', content @ .., b'"'] if !content.contains(&b'\\') => content == text.as_bytes(),
-        _ => std::str::from_utf8(token).is_ok_and(|token| eq(token, text)),
+        // As long as the text itself, it has no room for an escape sequence.
+        [b'"', content @ .., b'"'] if content.len() == text_bytes.len() => {
+            content == text_bytes && !content.contains(&b'\\')
+        }
+        [b'"', first, ..]
+            if token.len() > text_bytes.len() + 2
+                && (*first == b'\\' || Some(first) == text_bytes.first()) =>
+        {
+            token.contains(&b'\\') && std::str::from_utf8(token).is_ok_and(|t| eq(t, text))
+        }
+        _ => false,
     }
 }
 
