@@ -1,8 +1,8 @@
 //! The request path. Read it top to bottom: a request meets the layers in this order, its answer
 //! meets them in reverse. Each line is a module of the same name.
 //!
-//! A reload builds all of it anew and puts it into [`Current`]; a request goes down the one it met,
-//! and holds it to its last byte. So no layer knows of reloads.
+//! A reload builds all of it anew and puts it into `server::Current`; a request goes down the one it
+//! met, and holds it to its last byte. So no layer knows of reloads.
 //!
 //! Rules, each found by breaking it:
 //! - **One error type**, [`Error`]: an alias of `Box<dyn Error>` does not compile once the service
@@ -24,7 +24,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use arc_swap::ArcSwap;
 use bytes::Bytes;
 use foldhash::fast::RandomState;
 use futures_util::future::{BoxFuture, Either, Ready, ready};
@@ -35,6 +34,7 @@ use tower::{Service, ServiceBuilder, ServiceExt};
 
 use crate::auth::{self, keyring::Keyring};
 use crate::cache::CacheLayer;
+use crate::call::lines::Line;
 use crate::call::{Authorised, Call};
 use crate::canonical::{
     Actor, AtHand, Contract, Links, Payload, ProblemCode, Request, Response, Seen, Standing, Tenant,
@@ -124,46 +124,6 @@ where
         // The seam. Above: a dialect. Below: canonical.
         .layer(translate::inbound::layer(Arc::clone(&p.translate)))
         .service(canonical)
-}
-
-/// The request path as it is now: one generation after the other.
-#[derive(Debug)]
-pub struct Current<S>(Arc<ArcSwap<S>>);
-
-impl<S> Current<S> {
-    /// Begins with this one.
-    #[must_use]
-    pub fn new(first: S) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(first)))
-    }
-
-    /// Requests from now on go down `next`. What is under way stays where it is.
-    pub fn replace(&self, next: S) {
-        self.0.store(Arc::new(next));
-    }
-}
-
-impl<S> Clone for Current<S> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<S, R> Service<R> for Current<S>
-where
-    S: Service<R> + Clone,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: R) -> S::Future {
-        S::clone(&self.0.load()).call(request)
-    }
 }
 
 /// A backend: the sandbox or a remote one. Shared, because a clone of a boxed service is a box.
@@ -310,6 +270,9 @@ impl<S: Service<Request> + Clone> Service<Request> for Shared<S> {
 
 impl<B> limit::Subject for Call<B> {
     fn content_length(&self) -> Option<u64> {
+        if !self.lines.has(Line::ContentLength) {
+            return None;
+        }
         self.head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
     }
 
@@ -318,7 +281,8 @@ impl<B> limit::Subject for Call<B> {
             let start = value.as_bytes().get(..FORM.len());
             start.is_some_and(|start| start.eq_ignore_ascii_case(FORM))
         };
-        self.route().is_some_and(|(route, _)| route.files.is_some())
+        self.lines.has(Line::ContentType)
+            && self.route().is_some_and(|(route, _)| route.files.is_some())
             && self.head.headers.get(CONTENT_TYPE).is_some_and(form)
     }
 

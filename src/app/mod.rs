@@ -34,8 +34,8 @@ use crate::dialect::catalog::Catalog;
 use crate::dialect::embedded::{Files, Unreadable};
 use crate::events::Events;
 use crate::forwarded::{self, Arrived};
-use crate::server::{self, Drained};
-use crate::stack::{self, Current};
+use crate::server::{self, Current, Drained};
+use crate::stack;
 use crate::telemetry::subscriber;
 use crate::translate::Answer;
 

@@ -3,6 +3,7 @@
 //! The type changes where a layer has done its work ([`Call`] is recognised, [`Authorised`] has its
 //! principal), so that a layer in the wrong place does not compile.
 
+pub mod lines;
 pub mod memo;
 
 use std::net::IpAddr;
@@ -18,6 +19,7 @@ use crate::dialect::route::Route;
 use crate::error::Error;
 use crate::telemetry::record::Record;
 
+use lines::Lines;
 use memo::{Known, Memory};
 
 /// A recognised request, not yet authorised.
@@ -25,6 +27,8 @@ use memo::{Known, Memory};
 pub struct Call<B> {
     /// Method, address, headers.
     pub head: Parts,
+    /// Which headers it has.
+    pub lines: Lines,
     /// The body, unread.
     pub body: B,
     /// The catalog that recognised it; used to the last byte of the answer.
@@ -120,14 +124,14 @@ pub fn mounted<'c>(catalog: &'c Catalog, claim: &Claim) -> Option<(&'c Mount, &'
 impl<B> Call<B> {
     /// The call and its body, each by itself.
     pub fn split(self) -> (Call<()>, B) {
-        let Self { head, body, catalog, claim, record, client, memory } = self;
-        (Call { head, body: (), catalog, claim, record, client, memory }, body)
+        let Self { head, lines, body, catalog, claim, record, client, memory } = self;
+        (Call { head, lines, body: (), catalog, claim, record, client, memory }, body)
     }
 
     /// The call with a body, in the place of its own.
     pub fn with<C>(self, body: C) -> Call<C> {
-        let Self { head, catalog, claim, record, client, memory, .. } = self;
-        Call { head, body, catalog, claim, record, client, memory }
+        let Self { head, lines, catalog, claim, record, client, memory, .. } = self;
+        Call { head, lines, body, catalog, claim, record, client, memory }
     }
 
     /// Where it is mounted and in which dialect.

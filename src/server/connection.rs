@@ -20,6 +20,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::Either;
+use http::Version;
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -238,13 +240,19 @@ where
     type Future = Answering<S>;
 
     fn call(&self, request: http::Request<Incoming>) -> Self::Future {
-        Answering {
-            in_flight: Some(self.activity.begin()),
-            answering: self
-                .service
-                .clone()
-                .oneshot(request.map(|body| RequestBody::new(body, &self.activity))),
-        }
+        let in_flight = Some(self.activity.begin());
+        let request = request.map(|body| RequestBody::new(body, &self.activity));
+        let mut service = self.service.clone();
+        // Whoever is ready is asked here: a request is large, and would be moved to wait and back.
+        // HTTP/2 asks for many at a time, each in a task of its own.
+        let answering = if request.version() < Version::HTTP_2
+            && service.poll_ready(&mut Context::from_waker(Waker::noop())).is_ready()
+        {
+            Either::Left(service.call(request))
+        } else {
+            Either::Right(service.oneshot(request))
+        };
+        Answering { in_flight, answering }
     }
 }
 
@@ -252,7 +260,7 @@ pin_project! {
     struct Answering<S: Service<http::Request<RequestBody>>> {
         in_flight: Option<InFlight>,
         #[pin]
-        answering: Oneshot<S, http::Request<RequestBody>>,
+        answering: Either<S::Future, Oneshot<S, http::Request<RequestBody>>>,
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod activity;
 mod connection;
+mod current;
 mod framing;
 mod network;
 mod peers;
@@ -37,6 +38,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower::Service;
 
+pub use current::Current;
 pub use network::Network;
 pub use peers::{Peers, Refusal, household};
 pub use unread::RequestBody;

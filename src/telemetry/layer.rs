@@ -18,12 +18,11 @@ use crate::forwarded::{Arrived, Proxies};
 use crate::telemetry::access_log;
 use crate::telemetry::client::Shown;
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::record::Record;
+use crate::telemetry::record::{REQUEST_ID, Record};
 use crate::telemetry::request_id::RequestId;
 use crate::telemetry::trace::Trace;
 use crate::telemetry::{ClientAddress, Params};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// The status in log and metrics of a request whose client left before it was answered.
@@ -138,7 +137,7 @@ where
         let bytes = response.body().size_hint().exact();
         this.notes.end(response.status().as_u16(), bytes);
         let headers = response.headers_mut();
-        headers.insert(REQUEST_ID, this.notes.record.request_id().header());
+        identify(headers, this.notes.record.request_id());
         if *this.server_timing
             && let Some(timing) = this.notes.server_timing()
         {
@@ -205,6 +204,16 @@ fn sent(headers: &HeaderMap) -> (Option<RequestId>, Option<Trace>) {
         }
     }
     (id.and_then(RequestId::sent), trace.and_then(|value| Trace::parse(value.as_bytes())))
+}
+
+/// Says which request was answered. Nearly every head has the line already, and is walked through as
+/// in [`sent`].
+fn identify(headers: &mut HeaderMap, id: &RequestId) {
+    match headers.iter_mut().find(|(name, _)| **name == REQUEST_ID) {
+        Some((_, value)) if id.is(value) => {}
+        Some((_, value)) => *value = id.header(),
+        None => _ = headers.insert(REQUEST_ID, id.header()),
+    }
 }
 
 /// A method that a client made up is `other`: it is written into the log.

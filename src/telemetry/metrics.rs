@@ -239,21 +239,22 @@ impl Metrics {
 
     /// Counts an answered request, with what its record says.
     pub(super) fn answered(&self, record: &Record, status: u16, took: Duration) {
-        let route = record.known_route();
-        self.routes.load().answered(route, status, took);
-        if let Some(reason) = record.known_refusal() {
-            self.refused.with_label_values(&[reason]).inc();
-        }
+        record.counted(|route, refused, mapping| {
+            self.routes.load().answered(route, status, took);
+            if let Some(reason) = refused {
+                self.refused.with_label_values(&[reason]).inc();
+            }
+            let dialect = route.map_or(NO_ROUTE, |(dialect, _)| dialect);
+            for event in mapping {
+                self.mapping_events
+                    .with_label_values(&[dialect, &*event.record, event.kind])
+                    .inc_by(u64::from(event.count));
+            }
+        });
         let (files, bytes) = record.files();
         if files > 0 {
             self.files.inc_by(u64::from(files));
             self.file_bytes.inc_by(bytes);
-        }
-        let dialect = route.map_or(NO_ROUTE, |(dialect, _)| dialect);
-        for event in record.take_mapping() {
-            self.mapping_events
-                .with_label_values(&[dialect, &*event.record, event.kind])
-                .inc_by(u64::from(event.count));
         }
     }
 }

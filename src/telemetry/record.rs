@@ -1,15 +1,19 @@
 //! What inner layers learn about a request and the outermost one writes down.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use http::HeaderName;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use crate::canonical::Outcome;
 use crate::telemetry::request_id::RequestId;
 use crate::telemetry::trace::Trace;
+
+/// The header of a request's id.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Notes on one request, shared by every layer it passes. Values are names from closed sets
 /// (dialects, routes, reasons), never something a client sent.
@@ -22,18 +26,28 @@ struct Inner {
     trace: OnceLock<Trace>,
     began: Option<Instant>,
     arrived: AtomicBool,
-    deadline: OnceLock<Instant>,
-    route: OnceLock<(Arc<str>, Arc<str>)>,
-    principal: OnceLock<Arc<str>>,
-    cache: OnceLock<Outcome>,
-    refused: OnceLock<&'static str>,
+    /// Nanoseconds from `began` to the deadline, and one more; 0 while there is none.
+    deadline: AtomicU64,
     upstream_nanos: AtomicU64,
     upstream_calls: AtomicU32,
     upstream_retries: AtomicU32,
     files: AtomicU32,
     file_bytes: AtomicU64,
-    mapping: Mutex<MappingEvents>,
+    told: Mutex<Told>,
 }
+
+/// What layers told. Of each the first word counts.
+#[derive(Debug, Default)]
+struct Told {
+    route: Option<Route>,
+    principal: Option<Arc<str>>,
+    cache: Option<Outcome>,
+    refused: Option<&'static str>,
+    mapping: MappingEvents,
+}
+
+/// The names of a dialect and of one of its routes.
+pub type Route = (Arc<str>, Arc<str>);
 
 /// What mappings did in one request; a few kinds of it need no memory of their own.
 pub type MappingEvents = SmallVec<[MappingEvent; 4]>;
@@ -89,59 +103,67 @@ impl Record {
         self.0.arrived.load(Ordering::Relaxed)
     }
 
-    /// Nobody waits for the answer after this instant.
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nobody waits for the answer after this instant. Kept of a request that began.
     pub fn until(&self, deadline: Instant) {
-        let _ = self.0.deadline.set(deadline);
+        let Some(began) = self.0.began else { return };
+        let nanos = u64::try_from((deadline - began).as_nanos()).unwrap_or(u64::MAX);
+        let told = nanos.saturating_add(1);
+        let _ = self.0.deadline.compare_exchange(0, told, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// When nobody waits any longer, where that is known.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.0.deadline.get().copied()
+        let nanos = self.0.deadline.load(Ordering::Relaxed).checked_sub(1)?;
+        self.0.began?.checked_add(Duration::from_nanos(nanos))
     }
 
     /// Which dialect and route claimed the request.
     pub fn route(&self, dialect: Arc<str>, route: Arc<str>) {
-        let _ = self.0.route.set((dialect, route));
+        self.told().route.get_or_insert((dialect, route));
     }
 
     /// The dialect and route, once known.
     #[must_use]
-    pub fn known_route(&self) -> Option<&(Arc<str>, Arc<str>)> {
-        self.0.route.get()
+    pub fn known_route(&self) -> Option<Route> {
+        self.told().route.clone()
     }
 
     /// The credential's name.
     pub fn principal(&self, name: Arc<str>) {
-        let _ = self.0.principal.set(name);
+        self.told().principal.get_or_insert(name);
     }
 
     /// The credential's name, once known.
     #[must_use]
-    pub fn known_principal(&self) -> Option<&Arc<str>> {
-        self.0.principal.get()
+    pub fn known_principal(&self) -> Option<Arc<str>> {
+        self.told().principal.clone()
     }
 
     /// What the cache did for the answer.
     pub fn cache(&self, outcome: Outcome) {
-        let _ = self.0.cache.set(outcome);
+        self.told().cache.get_or_insert(outcome);
     }
 
     /// What the cache did for the answer, once known.
     #[must_use]
     pub fn known_cache(&self) -> Option<Outcome> {
-        self.0.cache.get().copied()
+        self.told().cache
     }
 
     /// Why the gateway refused the request without asking the backend.
     pub fn refused(&self, reason: &'static str) {
-        let _ = self.0.refused.set(reason);
+        self.told().refused.get_or_insert(reason);
     }
 
     /// The reason of a refusal.
     #[must_use]
     pub fn known_refusal(&self) -> Option<&'static str> {
-        self.0.refused.get().copied()
+        self.told().refused
     }
 
     /// Adds one call to a backend and the time it took.
@@ -183,20 +205,33 @@ impl Record {
         (self.0.files.load(Ordering::Relaxed), self.0.file_bytes.load(Ordering::Relaxed))
     }
 
+    /// Takes what is counted at the end: the route, the reason of a refusal, and what mappings did.
+    pub(super) fn counted<R>(
+        &self,
+        count: impl FnOnce(Option<&Route>, Option<&'static str>, MappingEvents) -> R,
+    ) -> R {
+        let mut told = self.told();
+        let mapping = match told.mapping.is_empty() {
+            true => MappingEvents::new(),
+            false => std::mem::take(&mut told.mapping),
+        };
+        count(told.route.as_ref(), told.refused, mapping)
+    }
+
     /// Adds something that a mapping did.
     pub fn mapping(&self, event: MappingEvent) {
-        self.0.mapping.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        self.told().mapping.push(event);
     }
 
     /// Whether mappings did anything that is counted.
     #[must_use]
     pub fn has_mapping(&self) -> bool {
-        !self.0.mapping.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        !self.told().mapping.is_empty()
     }
 
     /// Takes what mappings did.
     #[must_use]
     pub fn take_mapping(&self) -> MappingEvents {
-        std::mem::take(&mut self.0.mapping.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.told().mapping)
     }
 }

@@ -58,6 +58,18 @@ impl RequestId {
         self.0.to_str().unwrap_or_default()
     }
 
+    /// Whether it is none: of what no request began.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a header says it.
+    #[must_use]
+    pub fn is(&self, value: &HeaderValue) -> bool {
+        self.0 == *value
+    }
+
     /// As a header's value.
     #[must_use]
     pub fn header(&self) -> HeaderValue {

@@ -42,12 +42,12 @@ impl OperationTable {
     pub(super) fn count(&self, operation: OperationId, outcome: &'static str) {
         let row = usize::from(operation.0);
         let Some(column) = self.outcomes.iter().position(|o| *o == outcome) else { return };
-        let (Some(cell), Some(known)) = (
-            self.counters.get(row * self.outcomes.len() + column),
-            self.contract.operations().get(row),
-        ) else {
+        let Some(cell) = self.counters.get(row * self.outcomes.len() + column) else { return };
+        if let Some(counter) = cell.get() {
+            counter.inc();
             return;
-        };
+        }
+        let Some(known) = self.contract.operations().get(row) else { return };
         cell.get_or_init(|| match &self.first {
             Some(first) => self.counts.with_label_values(&[&**first, &*known.name, outcome]),
             None => self.counts.with_label_values(&[&*known.name, outcome]),

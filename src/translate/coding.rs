@@ -14,11 +14,12 @@ use std::io::Write as _;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT_ENCODING, IF_MATCH};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue};
 
 use crate::canonical::payload::{Coding, Rendering};
 
-use super::render::{Asked, Rendered, matches};
+use super::head::Asked;
+use super::render::Rendered;
 
 /// Answers of no more bytes are sent as they are: they fit a packet either way.
 pub const LEAST_COMPRESSED: usize = 1024;
@@ -135,8 +136,7 @@ pub fn apply_here(
         return Ok(rendered);
     };
     let etag = rendered.etag.as_deref().map(|etag| tag(etag, coding));
-    let read = asked.method == Method::GET || asked.method == Method::HEAD;
-    if read && etag.as_deref().is_some_and(|etag| matches(asked.headers, etag)) {
+    if asked.reads() && etag.as_deref().is_some_and(|etag| asked.has(etag)) {
         // The client has it: there is nothing to compress.
         return Ok(Rendered { etag, coding: Some(coding), ..rendered });
     }

@@ -16,8 +16,8 @@ use crate::error::Error;
 
 use super::Answer;
 use super::cache_status::{self, CACHE_STATUS};
+use super::head::Asked;
 use super::outgoing::Outgoing;
-use super::render::{Asked, matches};
 
 /// Pictures that are no documents with scripts in them.
 const PICTURES: [&str; 8] = [
@@ -43,7 +43,7 @@ pub fn answer(asked: Asked<'_>, response: &Response, content: &Content) -> Resul
         .map_err(|e| Error::from(ProblemCode::Internal).because(e))?;
     let whole = status == StatusCode::OK || status == StatusCode::PARTIAL_CONTENT;
     let etag = content.etag.as_deref().filter(|_| whole);
-    let unchanged = etag.is_some_and(|etag| matches(asked.headers, etag.as_bytes()));
+    let unchanged = etag.is_some_and(|etag| asked.has(etag.as_bytes()));
     let length = content.length.or_else(|| u64::try_from(payload.body.len()).ok());
     let body = match content.take() {
         // Dropped, it ends what brings it.

@@ -20,6 +20,7 @@ use tower::{Layer, Service};
 
 use crate::dialect::Cors as Habit;
 
+use crate::call::lines::Line;
 use crate::call::{Call, Claim};
 
 use super::Answer;
@@ -50,7 +51,7 @@ where
 
     fn call(&mut self, call: Call<B>) -> Self::Future {
         // Most clients are no browsers, and name no origin.
-        let asked = call.head.method == Method::OPTIONS || call.head.headers.contains_key(ORIGIN);
+        let asked = call.head.method == Method::OPTIONS || call.lines.has(Line::Origin);
         let habit = call.mounted().filter(|_| asked).and_then(|(mount, dialect)| {
             let path = call.head.uri.path();
             let base = dialect.base(path.strip_prefix(&*mount.prefix).unwrap_or(path));

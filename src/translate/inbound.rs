@@ -9,6 +9,7 @@ use futures_util::future::{BoxFuture, Either};
 use http_body::Body;
 use tower::{Layer, Service};
 
+use crate::call::lines::Line;
 use crate::call::memo::Memory;
 use crate::call::{Authorised, Call, Claim, Claimed};
 use crate::canonical::payload::Coding;
@@ -22,8 +23,9 @@ use crate::error::Error;
 use super::ahead::{self, Ahead};
 use super::body::Kind;
 use super::calls::{self, Canonical, Job, Results};
+use super::head::{self, Asked};
 use super::inputs::{self, Values};
-use super::render::{self, Asked, Rendered};
+use super::render::{self, Rendered};
 use super::scratch::{Buffer, translate};
 use super::{Answer, Params, body, coding, content, form, inflate, multipart, problems, uploads};
 
@@ -58,8 +60,9 @@ where
     }
 
     fn call(&mut self, mut authorised: Authorised<B>) -> Answering {
-        let head = &mut authorised.call.head;
-        coding::plain_tags(&mut head.headers);
+        if authorised.call.lines.has(Line::IfMatch) {
+            coding::plain_tags(&mut authorised.call.head.headers);
+        }
         match begin(&self.params, &self.canonical, &authorised) {
             Err(error) => Either::Left(ready(Err(error))),
             Ok(Begun::Answered(answer)) => Either::Left(ready(Ok(answer))),
@@ -173,7 +176,7 @@ fn begin<S: Canonical, B>(
         {
             let results = Results::from_elem(Some(response), 1);
             let (reply, rendered, wanted) = rendered(job, params, call, &results)?;
-            let asked = Asked { method: &call.head.method, headers: &call.head.headers };
+            let asked = Asked::of(call);
             learn(job, authorised, counted);
             match coding::apply_here(asked, rendered, wanted) {
                 Ok(rendered) => {
@@ -225,7 +228,7 @@ fn rendered<'a, B>(
     let Place { dialect, route, .. } = place(call)?;
     let unread = |error: &Error| calls::doubt(error, results);
     let reply = render::choose(job, route, results).inspect_err(unread)?;
-    let wanted = if params.compression { coding::wanted(&call.head.headers) } else { None };
+    let wanted = if params.compression { Asked::of(call).wanted() } else { None };
     let revision = render::carries_revision(dialect);
     let rendered =
         render::body(job, route, reply, results, revision, wanted).inspect_err(unread)?;
@@ -244,7 +247,7 @@ fn shown(
     results: &Results,
 ) -> Result<Answer, Error> {
     rendered.varies &= params.compression;
-    render::answer(asked, route, reply, rendered, results)
+    head::answer(asked, route, reply, rendered, results)
 }
 
 /// What was at hand, but is to be compressed elsewhere.
@@ -258,8 +261,8 @@ async fn compressed<B>(
     let (call, _) = authorised.call.split();
     let Place { route, .. } = place(&call)?;
     let reply = route.replies.get(reply).ok_or(ProblemCode::Internal)?;
-    let asked = Asked { method: &call.head.method, headers: &call.head.headers };
-    let wanted = coding::wanted(asked.headers);
+    let asked = Asked::of(&call);
+    let wanted = asked.wanted();
     let rendered = coding::apply(asked, rendered, wanted).await;
     shown(asked, &params, route, reply, rendered, &results)
 }
@@ -326,7 +329,7 @@ where
             Some(answer) => smallvec::smallvec![Some(answer)],
             None => calls::make(job, &route.calls, Some(route), &canonical, ahead).await?,
         };
-        let asked = Asked { method: &call.head.method, headers };
+        let asked = Asked::of(call);
         if let Some(response) = results.iter().flatten().next_back()
             && let Some(content) = &response.payload.content
         {

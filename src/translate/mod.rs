@@ -21,6 +21,7 @@ pub mod content;
 pub mod cors;
 pub mod credentials;
 pub mod form;
+pub mod head;
 pub mod inbound;
 pub mod inflate;
 pub mod inputs;

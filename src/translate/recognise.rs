@@ -13,6 +13,7 @@ use crate::dialect::recognise::Recognition;
 use crate::forwarded::Proxies;
 use crate::telemetry::Traced;
 
+use crate::call::lines::Lines;
 use crate::call::memo::{Memo, Memory};
 use crate::call::{Call, Claim, Claimed, mounted};
 
@@ -78,7 +79,8 @@ where
             let route = route.map_or_else(|| Arc::from("none"), |r| Arc::clone(&r.name));
             record.route(Arc::clone(&dialect.name), route);
         }
-        self.inner.call(Call { head, body, catalog, claim, record, client, memory })
+        let lines = Lines::of(&head.headers);
+        self.inner.call(Call { head, lines, body, catalog, claim, record, client, memory })
     }
 }
 

@@ -6,11 +6,6 @@ use std::hash::BuildHasher as _;
 use std::sync::{Arc, LazyLock};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH,
-    VARY,
-};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::canonical::payload::{Coding, Payload, Rendering, RenderingKey};
 use crate::canonical::{Outcome, ProblemCode, Response};
@@ -19,15 +14,12 @@ use crate::dialect::route::{Reply, ReplyBody, Route};
 use crate::error::Error;
 use crate::telemetry::record::MappingEvent;
 
-use super::Answer;
-use super::cache_status::{self, CACHE_STATUS, PROXY_STATUS};
 use super::calls::{Job, Results, documents};
 use super::coding::LEAST_COMPRESSED;
-use super::outgoing::Outgoing;
 use super::problems;
 use super::scratch::{translate, translate_seen};
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 
 /// Digests of bound inputs are keyed anew in each process, so nobody can aim at a collision.
 static INPUTS: LazyLock<foldhash::quality::RandomState> = LazyLock::new(Default::default);
@@ -254,107 +246,10 @@ fn validator(body: &[u8], out: &mut BytesMut) {
     let _ = write!(out, "\"{:016x}{:016x}\"", half(0x6465_736b), half(0x6272_6964));
 }
 
-/// What the client asked with, as far as it shapes the answer's head.
-#[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
-    /// The method.
-    pub method: &'a Method,
-    /// The headers.
-    pub headers: &'a HeaderMap,
-}
-
-/// The whole answer.
-///
-/// # Errors
-/// 500 where a reply's own header cannot be written.
-pub fn answer(
-    asked: Asked<'_>,
-    route: &Route,
-    reply: &Reply,
-    rendered: Rendered,
-    results: &Results,
-) -> Result<Answer, Error> {
-    let outcome = outcome(results);
-    let read = (asked.method == Method::GET || asked.method == Method::HEAD) && !route.no_store;
-    let etag = rendered.etag.and_then(|etag| HeaderValue::from_maybe_shared(etag).ok());
-    let unchanged =
-        read && etag.as_ref().is_some_and(|etag| matches(asked.headers, etag.as_bytes()));
-    let head = asked.method == Method::HEAD;
-    let length = rendered.body.len();
-    let sent = if unchanged || head { Bytes::new() } else { rendered.body };
-    let mut answer = Answer::new(Outgoing::whole(sent));
-    *answer.status_mut() = if unchanged {
-        StatusCode::NOT_MODIFIED
-    } else {
-        StatusCode::from_u16(reply.status)
-            .map_err(|e| Error::from(ProblemCode::Internal).because(e))?
-    };
-    let headers = answer.headers_mut();
-    headers.reserve(8);
-    if !unchanged {
-        let media = match rendered.media {
-            None => HeaderValue::from_static(JSON),
-            Some(media) => HeaderValue::from_str(&media)
-                .unwrap_or(HeaderValue::from_static("application/octet-stream")),
-        };
-        headers.insert(CONTENT_TYPE, media);
-        if let Some(coding) = rendered.coding {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.word()));
-        }
-        if head {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-        }
-    }
-    // What the route says itself is stricter.
-    let mut said = route.no_store;
-    for (name, value) in &reply.headers {
-        let name = HeaderName::from_bytes(name.as_bytes());
-        let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) else {
-            return Err(
-                Error::from(ProblemCode::Internal).within("a reply's header cannot be written")
-            );
-        };
-        said |= name == CACHE_CONTROL;
-        headers.insert(name, value);
-    }
-    if rendered.varies {
-        headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
-    }
-    if route.no_store {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    if read {
-        if !said {
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-        }
-        if let Some(etag) = etag {
-            headers.insert(ETAG, etag);
-        }
-    }
-    if let Some(outcome) = outcome {
-        headers.insert(CACHE_STATUS, cache_status::value(outcome));
-        if let Outcome::Stale { trouble: Some(trouble), .. } = outcome
-            && let Some(word) = cache_status::trouble(trouble.code, trouble.hop)
-        {
-            headers.insert(PROXY_STATUS, word);
-        }
-    }
-    Ok(answer)
-}
-
 /// What the cache did: of several calls the worst.
 #[must_use]
 pub fn outcome(results: &Results) -> Option<Outcome> {
     results.iter().flatten().map(|r: &Response| r.outcome).reduce(Outcome::and)
-}
-
-/// `If-None-Match` (RFC 9110, 13.1.2): weak comparison, any of a list, or `*`.
-pub(super) fn matches(headers: &HeaderMap, etag: &[u8]) -> bool {
-    headers.get_all(IF_NONE_MATCH).iter().any(|value| {
-        value.as_bytes().split(|b| *b == b',').map(<[u8]>::trim_ascii).any(|candidate| {
-            candidate == b"*" || candidate.strip_prefix(b"W/").unwrap_or(candidate) == etag
-        })
-    })
 }
 
 /// The catalog's name of the dialect whose single resources carry their revision as `ETag`.

@@ -249,8 +249,9 @@ impl Caller {
 
     fn log(&self, error: &Error) {
         let source = std::error::Error::source(error).map(ToString::to_string);
+        let route = self.record.known_route();
         let (dialect, route) =
-            self.record.known_route().map_or(("", ""), |(dialect, route)| (&**dialect, &**route));
+            route.as_ref().map_or(("", ""), |(dialect, route)| (&**dialect, &**route));
         let (code, context) = (error.problem().code.word(), error.context());
         match error.blame() {
             Blame::Client => tracing::debug!(dialect, route, code, context, source, "refused"),
