@@ -255,7 +255,11 @@ mod tests {
 
     fn events(secret: Option<&str>) -> Events {
         let contract = embedded();
-        let cache = crate::cache::layer(&crate::cache::Params::default(), &contract);
+        let cache = crate::cache::layer(
+            crate::cache::Table::new(),
+            &crate::cache::Params::default(),
+            &contract,
+        );
         let key = secret.map(|secret| Key::new(&secret.into()).unwrap());
         let told = Arc::new(Told { tenants: [Tenant("acme".into())].into(), key });
         Events::new(cache, contract, Counts::default(), move || Arc::clone(&told))

@@ -36,7 +36,8 @@ fn entries(contract: &Arc<Contract>) {
         .map(|entries| {
             let limits = Limits { max_bytes: 8 << 30, ..Limits::default() };
             let view = View { enabled: true, ..View::default() };
-            let cached = cache::layer(&limits, contract).seen(view).layer(Backend);
+            let cached =
+                cache::layer(cache::Table::new(), &limits, contract).seen(view).layer(Backend);
             runtime.block_on(async {
                 for n in 0..entries {
                     let asked = Request { fresh: true, ..request(operation, n) };

@@ -1,6 +1,9 @@
 //! A configuration and the mappings it names, read and compiled whole: what a generation will be, if
 //! nothing is wrong with it. Nothing is opened yet.
 
+use std::panic::resume_unwind;
+use std::thread::scope;
+
 use crate::app::files;
 use crate::app::ground::Ground;
 use crate::app::refused::Refused;
@@ -15,7 +18,8 @@ pub(super) struct Draft {
     pub(super) catalog: Catalog,
     /// The digest of the mapping files.
     pub(super) mappings: String,
-    pub(super) contract_text: String,
+    /// The SHA-256 of the contract's file.
+    pub(super) contract: Option<[u8; 32]>,
     /// What somebody should look at; nothing that keeps it from being served.
     pub(super) warnings: Problems,
 }
@@ -24,6 +28,18 @@ pub(super) struct Draft {
 pub(super) fn mappings(config: &Config) -> Result<Files, Problems> {
     files(config.mappings.as_deref())
         .map_err(|error| config.problem("mappings.dir", Code::MissingFile, error.to_string()))
+}
+
+/// Reads and compiles what a process begins with, and says how many warnings there were: on a thread
+/// of its own, as what the allocator has kept of all that is thrown away again goes with the thread.
+pub(super) fn first(config: &Config) -> Result<(Draft, usize), Refused> {
+    let work = || {
+        let files = mappings(config)?;
+        let mut draft = Draft::new(config, &files, 1, None)?;
+        let warnings = std::mem::take(&mut draft.warnings);
+        Ok((draft, warnings.diagnostics.len()))
+    };
+    scope(|scope| scope.spawn(work).join().unwrap_or_else(|panic| resume_unwind(panic)))
 }
 
 impl Draft {
@@ -48,9 +64,10 @@ impl Draft {
         let mut sources = Sources::default();
         let (catalog, mut diagnostics) =
             Catalog::load(files, &mounts(config, files), number, &mut sources);
-        let contract_text = files.read(CONTRACT).unwrap_or_default().into_owned();
-        if ground.is_some_and(|ground| ground.contract_text != contract_text) {
-            let at = sources.add(files.shown(CONTRACT), contract_text.as_str());
+        let contract = files.hash(CONTRACT);
+        if ground.is_some_and(|ground| ground.contract_file != contract) {
+            let text = files.read(CONTRACT).unwrap_or_default();
+            let at = sources.add(files.shown(CONTRACT), text);
             diagnostics.push(
                 Diagnostic::error(
                     Code::NeedsRestart,
@@ -64,7 +81,7 @@ impl Draft {
         let problems = Problems { diagnostics, sources, files: config.files.clone() };
         match catalog {
             Some(catalog) if !wrong && refused.is_empty() => {
-                Ok(Self { catalog, mappings: files.digest(), contract_text, warnings: problems })
+                Ok(Self { catalog, mappings: files.digest(), contract, warnings: problems })
             }
             _ => {
                 if wrong {

@@ -21,8 +21,8 @@ pub(super) struct Ground {
     pub(super) metrics: Arc<Metrics>,
     /// The sandbox, the cache and the metrics know its operations by number.
     pub(super) contract: Arc<Contract>,
-    /// The text of it.
-    pub(super) contract_text: String,
+    /// The SHA-256 of its file.
+    pub(super) contract_file: Option<[u8; 32]>,
     pub(super) cache: CacheLayer,
     /// Of events about writes made elsewhere.
     pub(super) heard: events::Counts,
@@ -39,11 +39,13 @@ impl Ground {
     pub(super) fn new(
         config: &Config,
         draft: &Draft,
+        table: cache::Table,
         listening: SocketAddr,
     ) -> Result<Self, StartError> {
         let contract = Arc::clone(&draft.catalog.contract);
         let metrics = Arc::new(Metrics::new(crate::VERSION, crate::REVISION)?);
         let cache = cache::layer(
+            table,
             &cache::Params {
                 enabled: config.cache.enabled,
                 max_bytes: config.cache.max_bytes,
@@ -61,7 +63,7 @@ impl Ground {
         Ok(Self {
             metrics,
             contract,
-            contract_text: draft.contract_text.clone(),
+            contract_file: draft.contract,
             cache,
             heard,
             in_flight: InFlight::default(),

@@ -29,6 +29,7 @@ use tokio::sync::watch;
 use tower::Service;
 
 use crate::admin;
+use crate::cache;
 use crate::config::Config;
 use crate::dialect::catalog::Catalog;
 use crate::dialect::embedded::{Files, Unreadable};
@@ -39,7 +40,6 @@ use crate::stack;
 use crate::telemetry::subscriber;
 use crate::translate::Answer;
 
-use draft::Draft;
 use generation::Generation;
 use ground::Ground;
 use reload::Reloads;
@@ -101,9 +101,8 @@ impl App {
     /// Everything that is wrong with configuration and mappings together; or the first thing that
     /// the system refuses.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
-        let files = draft::mappings(config).map_err(Refused::from)?;
-        let draft = Draft::new(config, &files, 1, None)?;
-        let warnings = draft.warnings.diagnostics.len();
+        let table = cache::Table::new();
+        let (draft, warnings) = draft::first(config)?;
         if warnings > 0 {
             tracing::warn!(
                 count = warnings,
@@ -113,11 +112,12 @@ impl App {
         let gateway = bind(config.server.listen).await?;
         let admin = bind(config.admin_listen).await?;
         let listening = gateway.local_addr().unwrap_or(config.server.listen);
-        let ground = Arc::new(Ground::new(config, &draft, listening)?);
+        let ground = Arc::new(Ground::new(config, &draft, table, listening)?);
+        let digest = draft.mappings.clone();
         let first = Generation::new(&ground, config, draft, None).map_err(Refused::from)?;
         first.is_counted();
         let current = Arc::new(ArcSwap::from_pointee(first));
-        let (reloads, reloader) = Reloads::new(&ground, &current, config, files.digest())?;
+        let (reloads, reloader) = Reloads::new(&ground, &current, config, digest)?;
         Ok(Self { gateway, admin, ground, current, reloads, reloader })
     }
 

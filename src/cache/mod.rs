@@ -96,10 +96,29 @@ impl Default for Params {
     }
 }
 
+/// Where writes are noted, before there is a cache.
+#[derive(Debug)]
+pub struct Table(Epochs);
+
+impl Table {
+    /// Two megabytes that nobody has touched yet take no memory. The allocator has such only as long as
+    /// nothing of that size was freed: what it gives a second time it has to clear.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Epochs::new())
+    }
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// The cache, as a layer over the backends.
 #[must_use]
-pub fn layer(params: &Params, contract: &Contract) -> CacheLayer {
-    CacheLayer::new(params, contract.operations(), Box::new(SystemTime::now))
+pub fn layer(table: Table, params: &Params, contract: &Contract) -> CacheLayer {
+    CacheLayer::new(table, params, contract.operations(), Box::new(SystemTime::now))
 }
 
 /// The wall's time, for times inside answers.
@@ -138,13 +157,13 @@ struct Shared {
 }
 
 impl CacheLayer {
-    fn new(params: &Params, operations: &[Operation], wall: Wall) -> Self {
+    fn new(Table(epochs): Table, params: &Params, operations: &[Operation], wall: Wall) -> Self {
         let stale = params.stale_if_error.max(params.stale_while_revalidate);
         let max_age = params.max_ttl.saturating_add(stale);
         let shared = Shared {
             params: params.clone(),
             facts: operations.iter().map(Facts::new).collect(),
-            epochs: Epochs::new(),
+            epochs,
             store: Store::new(params.max_bytes, max_age),
             flights: Arc::default(),
             wall,

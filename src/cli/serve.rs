@@ -1,6 +1,8 @@
 //! `serve`
 
 use std::fmt::Write as _;
+use std::panic::resume_unwind;
+use std::thread::scope;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -18,7 +20,9 @@ pub(super) fn run(args: Serve, environment: &Environment, console: &mut Console<
         environment: environment.clone(),
         flags: Flags { listen: args.listen, admin: args.admin, mappings: args.mappings },
     };
-    let config = match config::load(&input) {
+    // On a thread of its own: what the allocator has kept of what is thrown away goes with it.
+    let loaded = scope(|scope| scope.spawn(|| config::load(&input)).join());
+    let config = match loaded.unwrap_or_else(|panic| resume_unwind(panic)) {
         Ok(config) => config,
         Err(problems) => {
             console.complain(&format!("{}\n", problems.render(console.colour)));

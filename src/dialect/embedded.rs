@@ -127,6 +127,12 @@ impl Files {
         self.files.get(path).map(|f| String::from_utf8_lossy(&f.bytes))
     }
 
+    /// SHA-256 of what a file holds. Of a shipped one it is known without reading it.
+    #[must_use]
+    pub fn hash(&self, path: &str) -> Option<[u8; 32]> {
+        self.files.get(path).map(File::hash)
+    }
+
     /// How diagnostics name a file: `mappings/account/records.yaml`, or below the directory that
     /// was laid over. A file that is not there gets the name it would have among the shipped ones.
     #[must_use]

@@ -7,13 +7,13 @@ use crate::canonical::problem::{Problem, ProblemCode};
 use crate::mapping::plan::Program;
 
 /// An error table, of a dialect or of one of its routes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Envelopes {
     rows: Vec<Envelope>,
 }
 
 /// One row.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Envelope {
     /// `None` is the default row.
     pub code: Option<ProblemCode>,
@@ -28,7 +28,7 @@ pub struct Envelope {
 }
 
 /// The body of a problem.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum EnvelopeBody {
     /// Written by a program over the document `` (a Problem).
     Program(Box<Program>, &'static str),
@@ -70,6 +70,14 @@ impl Envelopes {
             .or_else(|| problem.cause.and_then(|cause| of(Some(cause))))
             .or_else(|| of(None))
             .or_else(|| self.rows.iter().find(|r| r.code.is_none()))
+    }
+
+    /// The pages that rows answer with, to be put in place.
+    pub(super) fn pages_mut(&mut self) -> impl Iterator<Item = &mut Arc<Page>> {
+        self.rows.iter_mut().filter_map(|row| match &mut row.body {
+            EnvelopeBody::Page(_, page) => Some(page),
+            _ => None,
+        })
     }
 
     /// The pages that rows answer with.

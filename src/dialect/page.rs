@@ -66,6 +66,12 @@ impl Page {
         Ok(Self { environment, reads, headers })
     }
 
+    /// The same page, compiled once more: it shares nothing with the first.
+    pub(super) fn again(&self) -> Option<Self> {
+        let text = self.environment.get_template(NAME).ok()?;
+        Self::compile(text.source()).ok()
+    }
+
     /// The members that it reads, in order.
     #[must_use]
     pub fn reads(&self) -> &[Box<str>] {

@@ -11,7 +11,7 @@ use crate::syntax::Span;
 
 /// A request of the dialect and what it stands for. Document 0 of every program here is `inputs`
 /// (see [`Route::inputs`]); the others are named by their roots.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Route {
     /// `conversations.get`: the key in `routes.yaml`, unique in the dialect. Also the metric label.
     pub name: Arc<str>,
@@ -174,7 +174,7 @@ pub enum Segment {
 }
 
 /// A client's body.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Body {
     /// `inputs`, `request` → canonical body.
     pub program: Program,
@@ -188,7 +188,7 @@ pub struct Body {
 }
 
 /// What is done with the files of a form.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Files {
     /// The parts that may be files: `attachments[]`. Any other that is one is refused.
     pub parts: Vec<Box<str>>,
@@ -215,7 +215,7 @@ pub struct Said {
 }
 
 /// One canonical call.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Call {
     /// Its name in the route: the root `$name`.
     pub name: Box<str>,
@@ -254,7 +254,7 @@ pub struct Walk {
 }
 
 /// An answer to the client.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Reply {
     /// Applies only when this gives `true`.
     pub when: Option<Program>,
@@ -270,7 +270,7 @@ pub struct Reply {
 }
 
 /// The body of an answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum ReplyBody {
     /// Zero bytes.
     Empty,

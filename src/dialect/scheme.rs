@@ -10,7 +10,7 @@ use super::envelope::Envelopes;
 use super::route::{Call, Inputs};
 
 /// A kind of credential of a dialect.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Credential {
     /// Its name in `dialect.yaml`.
     pub name: Arc<str>,

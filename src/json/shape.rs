@@ -8,7 +8,7 @@
 use std::sync::OnceLock;
 
 /// A forest of nodes, one root per document.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Shape {
     nodes: Vec<Node>,
     /// For the look-up of names; made by the first scan.
@@ -20,7 +20,7 @@ pub struct Shape {
 pub struct NodeId(pub u32);
 
 /// What is needed of one value.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Node {
     /// Where it is an object: its members, each with a slot of the same block.
     pub members: Vec<Member>,
@@ -35,7 +35,7 @@ pub struct Node {
 }
 
 /// A member that is needed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Member {
     /// Its name, unescaped. Empty for an index.
     pub name: Box<str>,
@@ -95,7 +95,7 @@ impl Shape {
 
 /// Finds a member by its name without looking at the others: a table addressed by the name's
 /// [`Print`], so large and with such a factor that hardly two names meet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Names {
     factor: u64,
     shift: u32,

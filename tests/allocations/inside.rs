@@ -102,7 +102,7 @@ pub(crate) fn stack(
     let parts = Parts {
         proxies: Proxies::new(&[]),
         keyring: Arc::new(Keyring::new(&credentials)),
-        cache: cache::layer(&cache::Params::default(), &contract).seen(view),
+        cache: cache::layer(cache::Table::new(), &cache::Params::default(), &contract).seen(view),
         rate: limit::rate(&limit::Params::default()),
         in_flight: limit::InFlight::default(),
         telemetry: telemetry::Params::default(),

@@ -14,6 +14,7 @@
 )]
 
 mod growth; // the whole path in process, few and many
+mod held; // what a process holds for good
 mod idle; // connections without a request
 mod inside;
 mod programs; // the translator alone

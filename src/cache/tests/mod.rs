@@ -55,7 +55,7 @@ const WALL: u64 = 1_795_255_200; // 2026-11-21T10:00:00Z
 
 fn layer_of(params: &Params) -> CacheLayer {
     let wall = || UNIX_EPOCH + Duration::from_secs(WALL);
-    CacheLayer::new(params, &operations(), Box::new(wall))
+    CacheLayer::new(Table::new(), params, &operations(), Box::new(wall))
 }
 
 fn cache() -> (Cache<Held>, Backend) {
@@ -107,7 +107,7 @@ const V2: &str = r#"{"id":"cnv_a","number":7,"uuid":"u-1","v":2}"#;
 #[test]
 fn the_shipped_contract_is_taken() {
     let contract = crate::canonical::contract::tests::embedded();
-    let stats = layer(&Params::default(), &contract).stats();
+    let stats = layer(Table::new(), &Params::default(), &contract).stats();
     let get = contract.operation("conversations.get").unwrap();
     assert_eq!((stats.flights(), stats.entries(), stats.bytes()), (0, 0, 0));
     assert_eq!(contract.get(get).cache.until.len(), 5);

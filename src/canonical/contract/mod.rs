@@ -30,7 +30,7 @@ pub(crate) use load::{Reader, Style, skip_documentation};
 pub use pattern::Pattern;
 
 /// The loaded contract: operations, schemas, cache facts. Immutable.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Contract {
     operations: Vec<Operation>,
     schemas: Schemas,
@@ -95,7 +95,7 @@ pub struct Names {
 }
 
 /// The schemas of one document: the contract's, or those of a dialect's published documents.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Schemas {
     all: Vec<Schema>,
     /// `components/schemas`, in the order of the document.
@@ -107,7 +107,7 @@ pub struct Schemas {
 pub struct SchemaId(pub u32);
 
 /// One operation.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Operation {
     /// `conversations.get`.
     pub name: Box<str>,
@@ -142,7 +142,7 @@ pub struct Operation {
 }
 
 /// One parameter.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Parameter {
     /// Its name on the wire.
     pub name: Box<str>,
@@ -172,7 +172,7 @@ pub enum Location {
 }
 
 /// The body an operation takes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RequestBody {
     /// Its type.
     pub schema: SchemaId,
@@ -183,7 +183,7 @@ pub struct RequestBody {
 }
 
 /// `x-cache` of an operation.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct CacheFacts {
     /// How long an answer may be given again; `None` is never stored.
     pub ttl: Option<Duration>,

@@ -14,6 +14,7 @@ mod identity;
 mod line;
 mod pages;
 mod paging;
+mod piece;
 mod publication;
 mod replies;
 mod route;
@@ -89,7 +90,10 @@ impl Catalog {
         number: u64,
         sources: &mut Sources,
     ) -> (Option<Self>, Diagnostics) {
-        unless_wrong(|d| load(files, mounts, number, Keep::Serving, sources, d))
+        unless_wrong(|d| {
+            let made = || load(files, mounts, number, Keep::Serving, sources, d);
+            piece::kept(made, piece::catalog)
+        })
     }
 
     /// Loads every dialect there is, each at a host of its own name, to check and to prove them.
@@ -121,7 +125,10 @@ fn load(
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Option<Catalog> {
-    let contract = contract(files, sources, diagnostics);
+    let contract = match keep {
+        Keep::Serving => piece::kept(|| contract(files, sources, diagnostics), piece::contract),
+        Keep::Everything => contract(files, sources, diagnostics),
+    };
     let known = files.dialects();
     let mut shelf = extends::Shelf::new(files);
     let mut upper: Vec<(extends::Whole, Diagnostics)> = Vec::new();

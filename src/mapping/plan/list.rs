@@ -6,7 +6,7 @@ use super::{Emit, Gap, Ref, SiteId, Test};
 
 /// A list to write from a list. Order of steps: `guard`, `filter`, `sort_by`, `take`, `reverse`,
 /// `at_most`. Its elements are the next frame.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Each {
     /// The list.
     pub list: Ref,
@@ -43,7 +43,7 @@ pub enum Take {
 
 /// Finds one element of a list and makes it the next frame (`find`, `pick`). Without one, every
 /// place of the frame is absent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Bind {
     /// The list.
     pub list: Ref,
@@ -83,7 +83,7 @@ pub enum GuardValue {
 }
 
 /// A member that is there only when it is asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Cut {
     /// Its name.
     pub member: Box<str>,
@@ -94,7 +94,7 @@ pub struct Cut {
 }
 
 /// How an identity reply is cut to what was asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Narrow {
     /// The document.
     pub at: Ref,

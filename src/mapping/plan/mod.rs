@@ -33,7 +33,7 @@ pub use page::{Page, PagePart, Standing};
 pub use relation::{Input, Output, Relation, RelationRaw, Row, Write};
 pub use value::{Codec, Convert, EnumOp, Gap, Json, Naming, RawBack, Types, ValueOp};
 
-/// A compiled translation in one direction.
+/// A compiled translation in one direction. A clone shares with it nothing but the contract.
 #[derive(Debug)]
 pub struct Program {
     /// What is read; document *i* is frame *i*.
@@ -57,8 +57,25 @@ pub struct Program {
     pub lenient: bool,
 }
 
+impl Clone for Program {
+    fn clone(&self) -> Self {
+        let event = |(record, kind): &(Arc<str>, _)| (Arc::from(&**record), *kind);
+        Self {
+            documents: self.documents.clone(),
+            shape: self.shape.clone(),
+            objects: self.objects.clone(),
+            emit: self.emit.clone(),
+            relations: self.relations.clone(),
+            sites: self.sites.clone(),
+            events: self.events.iter().map(event).collect(),
+            contract: Arc::clone(&self.contract),
+            lenient: self.lenient,
+        }
+    }
+}
+
 /// One document a program reads.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Document {
     /// The root it is known by in the mapping: `` for `$`, `now` for `$now`, `inputs` for
     /// `$path`, `$query`, `$header`, `$principal` and `$config` together.
@@ -107,7 +124,7 @@ pub enum Step {
 }
 
 /// What writes one JSON value, or nothing (*absent*).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Emit {
     /// These bytes: one JSON value.
     Const(Box<[u8]>),

@@ -4,7 +4,7 @@ use super::{Emit, Gap, Guard, Ref, SiteId};
 use crate::json::write::Key;
 
 /// An object to write.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ObjectOp {
     /// The object it is made from, whose null and absence decide; `None` is always made.
     pub from: Option<Source>,
@@ -47,7 +47,7 @@ pub struct Source {
 }
 
 /// A member of an object to write.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Member {
     /// The quoted, escaped key and its colon: `"id":`.
     pub key: Key,
@@ -69,7 +69,7 @@ pub enum Omit {
 }
 
 /// One of several, by a discriminator's text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct OneOf {
     /// The object's own presence.
     pub from: Option<Source>,
@@ -84,7 +84,7 @@ pub struct OneOf {
 }
 
 /// One case.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Case {
     /// When it applies.
     pub test: Test,

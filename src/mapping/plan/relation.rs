@@ -5,7 +5,7 @@ use crate::canonical::contract::SchemaId;
 use super::{Convert, Ref, SiteId, Test, Types};
 
 /// A decision table in one direction, hit policy *first*.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Relation {
     /// What is looked at.
     pub inputs: Vec<Input>,
@@ -21,7 +21,7 @@ pub struct Relation {
 
 /// A column looked at. Tests see the value after `also_null`, `missing` and `convert`'s table; a
 /// copy copies the converted value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Input {
     /// The place.
     pub at: Ref,
@@ -38,14 +38,14 @@ pub struct Input {
 }
 
 /// A column written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Output {
     /// What the written value must satisfy (decode).
     pub check: Option<SchemaId>,
 }
 
 /// One row.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Row {
     /// One per input.
     pub tests: Vec<Test>,
@@ -67,7 +67,7 @@ pub enum Write {
 }
 
 /// The raw sibling of a relation's column, when encoding.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RelationRaw {
     /// The output it stands in for.
     pub output: u8,

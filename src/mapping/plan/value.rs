@@ -6,7 +6,7 @@ use super::{Ref, SiteId};
 
 /// A value through an operator. Steps: choose the source, `ignore`, `also_null`, presence, convert,
 /// check.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ValueOp {
     /// Places to read; the first that is there counts (`same_as` when decoding). One, mostly.
     pub from: Vec<Ref>,
@@ -79,7 +79,7 @@ impl Types {
 }
 
 /// What is done with a value's text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Convert {
     /// Copied, byte for byte. In a lenient program a text that spells an accepted type is unquoted.
     Copy,
@@ -186,7 +186,7 @@ impl Naming {
 pub type Json = Box<[u8]>;
 
 /// A value table in one direction.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct EnumOp {
     /// (JSON text read, JSON text written, event when the row folds).
     pub rows: Vec<(Json, Json, Option<u16>)>,
@@ -198,7 +198,7 @@ pub struct EnumOp {
 
 /// A raw sibling (`{system, value}`): given back instead of a table's word while it still reads as
 /// what is there.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RawBack {
     /// Its `system`.
     pub system: Ref,
