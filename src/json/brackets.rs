@@ -15,35 +15,42 @@ pub(super) fn after(bytes: &[u8], at: usize) -> usize {
     while base < bytes.len() {
         let block = Block::of(bytes, base);
         let outside = !strings.mask(block.quotes, block.slashes);
-        let (opens, mut closes) = (block.opens & outside, block.closes & outside);
-        if closes == 0 {
-            // Text, mostly: nothing to count.
-            if opens != 0 {
-                open += opens.count_ones();
-            }
-        } else if closes.count_ones() >= open {
-            // It may end here: each closing bracket against those that were opened before it.
-            let mut closed = 0;
-            while closes != 0 {
-                let before = (closes & closes.wrapping_neg()) - 1;
-                closed += 1;
-                if open + (opens & before).count_ones() <= closed {
-                    return base + closes.trailing_zeros() as usize + 1;
-                }
-                closes &= closes - 1;
-            }
-            open = (open + opens.count_ones()).saturating_sub(closed);
-        } else {
-            open = open + opens.count_ones() - closes.count_ones();
+        let (opens, closes) = (block.opens & outside, block.closes & outside);
+        match close(open, opens, closes) {
+            Ok(at) => return base + at as usize + 1,
+            Err(left) => open = left,
         }
         base += 64;
     }
     bytes.len()
 }
 
+/// Which bracket of a block closes what is open and opens in it: its place, or how many are open still.
+#[inline(always)]
+pub(super) fn close(open: u32, opens: u64, mut closes: u64) -> Result<u32, u32> {
+    if closes == 0 {
+        // Text, mostly: nothing to count.
+        return Err(if opens == 0 { open } else { open + opens.count_ones() });
+    }
+    if closes.count_ones() < open {
+        return Err(open + opens.count_ones() - closes.count_ones());
+    }
+    // It may end here: each closing bracket against those that were opened before it.
+    let mut closed = 0;
+    while closes != 0 {
+        let before = (closes & closes.wrapping_neg()) - 1;
+        closed += 1;
+        if open + (opens & before).count_ones() <= closed {
+            return Ok(closes.trailing_zeros());
+        }
+        closes &= closes - 1;
+    }
+    Err((open + opens.count_ones()).saturating_sub(closed))
+}
+
 /// Whether strings and escapes go on from one block into the next.
 #[derive(Default)]
-struct Strings {
+pub(super) struct Strings {
     /// All bits where the last block ended inside a string.
     inside: u64,
     /// One where its last byte was a backslash that counts.
@@ -53,7 +60,7 @@ struct Strings {
 impl Strings {
     /// A bit for each byte from an opening quote up to its closing one.
     #[inline(always)]
-    fn mask(&mut self, mut quotes: u64, slashes: u64) -> u64 {
+    pub(super) fn mask(&mut self, mut quotes: u64, slashes: u64) -> u64 {
         if slashes | self.escaped != 0 {
             quotes &= !self.escapes(slashes);
         }

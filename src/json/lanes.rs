@@ -82,16 +82,6 @@ impl<'s> Marks<'s> {
         }
     }
 
-    /// Passes all that lies before `at`, which lies ahead.
-    #[inline]
-    pub(super) fn jump(&mut self, at: usize) {
-        if at - self.base >= 64 {
-            self.base = at & !63;
-            self.word = block(self.bytes, self.base);
-        }
-        self.word &= u64::MAX << (at - self.base);
-    }
-
     /// Passes what lies before a quote, the quote too. White space was marked, or what an escape
     /// sequence stands for; or a value is read a second time.
     #[cold]

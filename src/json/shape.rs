@@ -119,6 +119,18 @@ struct Print {
 /// Names up to this length are told apart by their prints.
 const WHOLE: usize = 16;
 
+/// The bits of so many bytes, to cut off what comes after them.
+static OWN: [u128; WHOLE + 1] = {
+    let (mut own, mut left) = ([u128::MAX; WHOLE + 1], WHOLE);
+    let mut rest = own.as_mut_slice();
+    while let Some((longest, shorter)) = rest.split_last_mut() {
+        *longest = if left == 0 { 0 } else { u128::MAX >> (128 - left * 8) };
+        left = left.saturating_sub(1);
+        rest = shorter;
+    }
+    own
+};
+
 impl Print {
     /// Of no name.
     const NONE: Self = Self { length: usize::MAX, head: 0, tail: 0 };
@@ -126,13 +138,12 @@ impl Print {
     /// Of the name that stands at `from..end`.
     #[inline(always)]
     fn of(bytes: &[u8], from: usize, end: usize) -> Self {
-        let length = end - from;
+        let length = end.saturating_sub(from);
         let sixteen = bytes.get(from..).and_then(|rest| rest.first_chunk::<16>());
         match (sixteen, length) {
             (Some(sixteen), 0..=WHOLE) => {
                 // What comes after the name is cut off.
-                let own = u128::MAX.checked_shr(128 - length as u32 * 8).unwrap_or(0);
-                let name = u128::from_le_bytes(*sixteen) & own;
+                let name = u128::from_le_bytes(*sixteen) & OWN.get(length).copied().unwrap_or(0);
                 Self { length, head: name as u64, tail: (name >> 64) as u64 }
             }
             _ => Self::of_any(bytes.get(from..end).unwrap_or_default()),

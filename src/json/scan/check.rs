@@ -8,8 +8,8 @@
 //! So a processor has little to guess, and hardly ever guesses wrong.
 //!
 //! The answer is yes or not sure. Where it is not sure, [`skip`] is asked, and tells why and where a
-//! document is wrong. Not sure it is, too, of what is neither a list nor an object, and of what is
-//! nested more deeply than a word has bits.
+//! document is wrong. Not sure it is, too, of what is neither a list nor an object, of what is nested
+//! more deeply than a word has bits, and of numbers so long that they begin two blocks before.
 
 use fearless_simd::{Level, Simd, dispatch};
 
@@ -68,8 +68,8 @@ struct Check<'s> {
     word: bool,
     /// whose end is ahead: bits for the place after it.
     ends: u64,
-    /// Where the last scalar began.
-    began: usize,
+    /// Where scalars began in the last block.
+    began: u64,
     /// Where the last number ended that is more than digits.
     passed: usize,
     /// How many lists and objects are open.
@@ -153,9 +153,7 @@ impl<'s> Check<'s> {
                 None => return false,
             }
         }
-        if starts != 0 {
-            self.began = base + 63 - starts.leading_zeros() as usize;
-        }
+        self.began = starts;
 
         let empty = follow(opens, blanks, &mut self.opened) & closes;
         let wanted = follow(opens | commas | colons, blanks, &mut self.wanted);
@@ -220,21 +218,22 @@ fn escapes(bytes: &[u8], slashes: u64, base: usize, mut end: usize) -> Option<(u
 }
 
 /// Passes numbers that are more than digits: `odd` are their bytes that are none, `starts` is where
-/// scalars begin, `began` where the one did that goes on from the block before. Gives where the last
-/// one ends, `passed` being that of the one before; none where one is none.
+/// scalars begin, and `began` where they did in the block before. Gives where the last one ends,
+/// `passed` being that of the one before; none where one is none, or is longer than a block.
 #[inline(never)]
 fn numbers(
     bytes: &[u8],
     odd: u64,
     starts: u64,
     base: usize,
-    (began, mut passed): (usize, usize),
+    (began, mut passed): (u64, usize),
 ) -> Option<usize> {
     let mut odd = odd & from(passed.saturating_sub(base));
     while odd != 0 {
-        let start = match starts & u64::MAX >> (63 - odd.trailing_zeros()) {
-            0 => began,
-            before => base + 63 - before.leading_zeros() as usize,
+        let start = match (starts & u64::MAX >> (63 - odd.trailing_zeros()), began) {
+            (0, 0) => return None,
+            (0, before) => base.checked_sub(1)?.checked_sub(before.leading_zeros() as usize)?,
+            (here, _) => base + 63 - here.leading_zeros() as usize,
         };
         passed = skip::number(bytes, start).ok()?;
         let after = bytes.get(passed).copied().unwrap_or(b' ');

@@ -1,7 +1,11 @@
-//! Values that are needed, as a whole or inside: checked like any other, and noted where they stand.
+//! Values that are needed, as a whole or inside: noted where they stand.
+//!
+//! The document has been accepted. So a value goes to the next mark, but for a list or an object, and
+//! what it is is not looked at; a name goes to its colon.
 
-use super::skip::{self, Stop};
-use super::{Block, NONE, Reason, Scanner, Slot};
+use super::{Arena, Block, NONE, Reason, Slot};
+use crate::json::index::Cursor;
+use crate::json::lanes::blanks;
 use crate::json::shape::{Elements, Member, Names, Node, NodeId};
 use crate::json::text;
 
@@ -18,81 +22,133 @@ impl Default for Chain {
     }
 }
 
-impl<'s> Scanner<'s> {
-    /// A value, whose span goes to the slot `at_slot` of the arena.
+/// What stands at a place or after the white space there, and where that is.
+#[inline(always)]
+fn solid(bytes: &[u8], at: usize) -> (u8, usize) {
+    match bytes.get(at) {
+        Some(byte) if *byte > b' ' => (*byte, at),
+        _ => spaced(bytes, at),
+    }
+}
+
+#[inline(never)]
+fn spaced(bytes: &[u8], at: usize) -> (u8, usize) {
+    let at = blanks(bytes, at);
+    (bytes.get(at).copied().unwrap_or_default(), at)
+}
+
+/// Where what begins at `from` and stands before `mark` ends, without white space.
+#[inline(always)]
+fn ending(bytes: &[u8], from: usize, mark: usize) -> usize {
+    match bytes.get(mark.wrapping_sub(1)) {
+        Some(byte) if *byte > b' ' => mark,
+        _ => {
+            let text = bytes.get(from..mark).unwrap_or_default();
+            from + text.iter().rposition(|byte| *byte > b' ').map_or(0, |last| last + 1)
+        }
+    }
+}
+
+/// A document that is being filled in; where an error is returned, `at` is its offset.
+pub(super) struct Fill<'s> {
+    pub(super) bytes: &'s [u8],
+    pub(super) at: usize,
+    pub(super) cursor: Cursor<'s>,
+    /// Levels that may still be opened.
+    pub(super) depth: u32,
+    pub(super) nodes: &'s [Node],
+    pub(super) names: &'s [Names],
+    pub(super) arena: &'s mut Arena,
+    pub(super) most: usize,
+    pub(super) repeated: Option<&'s str>,
+}
+
+impl<'s> Fill<'s> {
+    /// The value at `at` or after the white space there, whose span goes to the slot `at_slot` of the
+    /// arena. Gives the mark that comes after it, which is passed.
     pub(super) fn value(
         &mut self,
         node: Option<NodeId>,
         block: Block,
         at_slot: usize,
-    ) -> Result<(), Reason> {
-        let byte = self.peek()?;
-        let start = self.at;
-        let mut first = NONE;
-        match (byte, node) {
-            (b'{', Some(id)) => first = self.object(id, block)?,
-            (b'[', Some(id)) => first = self.list(id, block)?,
-            (b'{' | b'[', None) => self.skip()?,
-            _ => {
-                let passed = match byte {
-                    b'"' => skip::string(&mut self.marks, start),
-                    _ => skip::scalar(self.bytes, start, byte),
-                };
-                self.at = self.stopped(passed)?;
-            }
+        at: usize,
+    ) -> Result<usize, Reason> {
+        let (byte, start) = solid(self.bytes, at);
+        let (mut first, mut end) = (NONE, 0);
+        if let b'{' | b'[' = byte {
+            (first, end) = self.container(byte, node, block, start)?;
+        }
+        let mark = self.cursor.next();
+        if end == 0 {
+            end = ending(self.bytes, start, mark);
         }
         // Lengths are checked: both fit.
-        self.arena.set(at_slot, Slot { start: start as u32, end: self.at as u32, first });
-        Ok(())
+        self.arena.set(at_slot, Slot { start: start as u32, end: end as u32, first });
+        Ok(mark)
     }
 
-    /// An object; gives the first block, where every member has one.
-    fn object(&mut self, id: NodeId, block: Block) -> Result<u32, Reason> {
+    /// A list or an object; gives the first block, and where it ends.
+    #[inline]
+    fn container(
+        &mut self,
+        byte: u8,
+        node: Option<NodeId>,
+        block: Block,
+        start: usize,
+    ) -> Result<(u32, usize), Reason> {
+        match (byte, node) {
+            (b'{', Some(id)) => self.object(id, block, start),
+            (_, Some(id)) => self.list(id, block, start),
+            (_, None) => Ok((NONE, self.cursor.pass(start))),
+        }
+    }
+
+    /// An object; gives the first block, where every member has one, and where it ends.
+    fn object(&mut self, id: NodeId, block: Block, start: usize) -> Result<(u32, usize), Reason> {
         let (nodes, names) = (self.nodes, self.names);
         let wanted = nodes.get(id.0 as usize).zip(names.get(id.0 as usize));
         let Some((node, names)) = wanted.filter(|(n, _)| n.every || !n.members.is_empty()) else {
-            self.skip()?;
-            return Ok(NONE);
+            return Ok((NONE, self.cursor.pass(start)));
         };
-        self.enter()?;
+        self.enter(start)?;
         let mut chain = Chain::default();
-        let inside = self.inside(node, names, block, &mut chain);
-        self.at = self.stopped(inside)?;
+        let end = self.inside(node, names, block, &mut chain)?;
         self.depth += 1;
-        Ok(chain.first)
+        Ok((chain.first, end))
     }
 
-    /// The members of an object and its closing bracket. Position and marks are the function's own
-    /// while no other needs them, and so stay in registers.
+    /// The members of an object and its brackets. The cursor is the function's own while no other
+    /// needs it, and so stays in registers.
     fn inside(
         &mut self,
         node: &'s Node,
         names: &Names,
         block: Block,
         chain: &mut Chain,
-    ) -> Result<usize, Stop> {
-        let (bytes, mut marks) = (self.bytes, self.marks);
-        let (mut byte, mut at) = skip::peek(bytes, self.at)?;
-        while byte != b'}' {
-            if byte != b'"' {
-                return Err((at, Reason::Key));
+    ) -> Result<usize, Reason> {
+        let (bytes, mut cursor) = (self.bytes, self.cursor);
+        let mut mark = cursor.next();
+        loop {
+            let colon = cursor.next();
+            if bytes.get(colon) != Some(&b':') {
+                // It is empty.
+                mark = colon;
+                break;
             }
-            let (start, end) = (at, marks.after(at));
-            let (member, after) = if bytes.get(end) == Some(&b'"') {
-                (names.find(&node.members, bytes, start + 1, end), end + 1)
+            let (_, start) = solid(bytes, mark + 1);
+            let after = ending(bytes, start, colon);
+            let member = if cursor.slashes(start, colon) {
+                careful(node, names, bytes, start, after)
             } else {
-                // Rare: compared one by one, decoded on the way.
-                let after = skip::rest_of_string(&mut marks, end)?;
-                let token = bytes.get(start..after).unwrap_or_default();
-                let token = std::str::from_utf8(token).unwrap_or_default();
-                (node.members.iter().position(|m| text::eq(token, &m.name)), after)
+                names.find(&node.members, bytes, start + 1, after.wrapping_sub(1))
             };
-            let colon = skip::colon(bytes, after)?;
             let needed = member.and_then(|member| Some((member, node.members.get(member)?)));
-            let (mut first, mut to) = (NONE, NONE as usize);
+            let mut to = NONE as usize;
             if node.every {
-                let opened = self.link(chain, 2).map_err(|reason| (colon, reason))?;
+                self.at = colon;
+                let opened = self.link(chain, 2)?;
                 to = opened.0 as usize;
+                // Lengths are checked: both fit.
                 let name = Slot { start: start as u32, end: after as u32, first: NONE };
                 self.arena.set(to + 1, name);
                 if let (Some((member, _)), Some(header)) =
@@ -103,95 +159,94 @@ impl<'s> Scanner<'s> {
             } else if let Some((_, member)) = needed {
                 to = block.0 as usize + usize::from(member.slot);
                 if self.arena.slots.get(to).is_some_and(|slot| slot.start != NONE) {
+                    self.at = start;
                     self.repeated = Some(&member.name);
-                    return Err((start, Reason::Repeated));
+                    return Err(Reason::Repeated);
                 }
             }
-            let value;
-            (byte, value) = skip::peek(bytes, colon)?;
-            at = match (byte, needed.and_then(|(_, member)| member.node)) {
-                (b'"', _) => skip::string(&mut marks, value)?,
-                (b'{' | b'[', None) => {
-                    let after;
-                    (after, marks) = skip::container(self.checked, marks, value, self.depth)?;
-                    after
+            let (byte, value) = solid(bytes, colon + 1);
+            let (mut first, mut end) = (NONE, 0);
+            if let b'{' | b'[' = byte {
+                match needed.and_then(|(_, member)| member.node) {
+                    None => end = cursor.pass(value),
+                    node => {
+                        self.cursor = cursor;
+                        (first, end) = self.container(byte, node, block, value)?;
+                        cursor = self.cursor;
+                    }
                 }
-                (b'{' | b'[', Some(id)) => {
-                    (self.at, self.marks) = (value, marks);
-                    let entered = match byte {
-                        b'{' => self.object(id, block),
-                        _ => self.list(id, block),
-                    };
-                    first = entered.map_err(|reason| (self.at, reason))?;
-                    marks = self.marks;
-                    self.at
-                }
-                _ => skip::scalar(bytes, value, byte)?,
-            };
+            }
+            mark = cursor.next();
             if to != NONE as usize {
+                if end == 0 {
+                    end = ending(bytes, value, mark);
+                }
                 // Lengths are checked: both fit.
-                self.arena.set(to, Slot { start: value as u32, end: at as u32, first });
+                self.arena.set(to, Slot { start: value as u32, end: end as u32, first });
             }
-            (byte, at) = skip::peek(bytes, at)?;
-            match byte {
-                b',' => (byte, at) = skip::peek(bytes, at + 1)?,
-                b'}' => break,
-                _ => return Err((at, Reason::Brace)),
-            }
-            if byte == b'}' {
-                return Err((at, Reason::Key));
+            if bytes.get(mark) != Some(&b',') {
+                break;
             }
         }
-        self.marks = marks;
-        Ok(at + 1)
+        self.cursor = cursor;
+        Ok(mark + 1)
     }
 
-    fn member(&mut self, member: &'s Member, block: Block, key: usize) -> Result<(), Reason> {
+    fn member(&mut self, member: &'s Member, block: Block, at: usize) -> Result<usize, Reason> {
         let at_slot = block.0 as usize + usize::from(member.slot);
         if self.arena.slots.get(at_slot).is_some_and(|slot| slot.start != NONE) {
-            self.at = key;
+            self.at = at;
             self.repeated = Some(&member.name);
             return Err(Reason::Repeated);
         }
-        self.value(member.node, block, at_slot)
+        self.value(member.node, block, at_slot, at)
     }
 
-    /// A list; gives the first block.
-    fn list(&mut self, id: NodeId, block: Block) -> Result<u32, Reason> {
+    /// A list; gives the first block, and where it ends.
+    fn list(&mut self, id: NodeId, block: Block, start: usize) -> Result<(u32, usize), Reason> {
         let nodes = self.nodes;
         let wanted = nodes.get(id.0 as usize);
         let Some(node) = wanted.filter(|n| n.elements.is_some() || !n.indexes.is_empty()) else {
-            self.skip()?;
-            return Ok(NONE);
+            return Ok((NONE, self.cursor.pass(start)));
         };
-        self.enter()?;
+        self.enter(start)?;
         let mut chain = Chain::default();
-        if self.peek()? != b']' {
+        let mut mark = self.cursor.next();
+        if let (b']', _) = solid(self.bytes, mark + 1) {
+            mark = self.cursor.next();
+        } else {
             for index in 0_u32.. {
-                self.peek()?;
-                let start = self.at;
+                let (_, at) = solid(self.bytes, mark + 1);
+                let before = self.cursor;
                 if let Some(Elements { node, width }) = node.elements {
+                    self.at = at;
                     let opened = self.link(&mut chain, width)?;
-                    self.value(Some(node), opened, opened.0 as usize)?;
+                    mark = self.value(Some(node), opened, opened.0 as usize, at)?;
                 }
                 match node.indexes.iter().find(|(wanted, _)| *wanted == index) {
                     Some((_, member)) => {
                         // Both a place of its own and one of many: read once for each.
-                        self.at = start;
-                        self.member(member, block, start)?;
+                        self.cursor = before;
+                        mark = self.member(member, block, at)?;
                     }
-                    None if node.elements.is_none() => self.skip()?,
+                    None if node.elements.is_none() => mark = self.nobodys(at),
                     None => {}
                 }
-                match self.peek()? {
-                    b',' => self.at += 1,
-                    b']' => break,
-                    _ => return Err(Reason::Bracket),
+                if self.bytes.get(mark) != Some(&b',') {
+                    break;
                 }
             }
         }
-        self.leave();
-        Ok(chain.first)
+        self.depth += 1;
+        Ok((chain.first, mark + 1))
+    }
+
+    /// An element that nobody asked for; gives the mark after it.
+    fn nobodys(&mut self, at: usize) -> usize {
+        if let Some(b'{' | b'[') = self.bytes.get(at) {
+            self.cursor.pass(at);
+        }
+        self.cursor.next()
     }
 
     /// A block for the next element, found from the one before it.
@@ -216,16 +271,22 @@ impl<'s> Scanner<'s> {
         if self.arena.slots.len() > self.most { Err(Reason::Slots) } else { Ok(()) }
     }
 
-    /// Over the opening bracket, one level down.
-    fn enter(&mut self) -> Result<(), Reason> {
+    /// One level down, at an opening bracket.
+    fn enter(&mut self, at: usize) -> Result<(), Reason> {
+        self.at = at;
         self.depth = self.depth.checked_sub(1).ok_or(Reason::Depth)?;
-        self.at += 1;
         Ok(())
     }
+}
 
-    /// Over the closing bracket, one level up.
-    fn leave(&mut self) {
-        self.depth += 1;
-        self.at += 1;
+/// Which member's name stands at `start..after`, quotes included; a name with escape sequences is
+/// decoded on the way and compared to one after the other.
+#[cold]
+fn careful(node: &Node, names: &Names, bytes: &[u8], start: usize, after: usize) -> Option<usize> {
+    let token = bytes.get(start..after)?;
+    if token.contains(&b'\\') {
+        let token = std::str::from_utf8(token).ok()?;
+        return node.members.iter().position(|m| text::eq(token, &m.name));
     }
+    names.find(&node.members, bytes, start + 1, after.wrapping_sub(1))
 }

@@ -1,11 +1,12 @@
-//! One pass over a document: the whole grammar is checked while slots are filled.
+//! A document is checked, the whole grammar of it, and then slots are filled.
 //!
 //! Checked is RFC 8259 with the choices a gateway must make: UTF-8 without a byte order mark,
 //! surrogates in pairs only, at most 128 levels, at most 16 MiB. A member that the shape needs and
 //! that stands twice in one object is refused, because readers disagree on which one counts; other
 //! repeated members are none of our business.
 //!
-//! Of a [`Document`] that was accepted before, only what the shape asks for is looked at again.
+//! A [`Document`] that was accepted before is not checked again, and of any only what the shape asks for
+//! is looked at: the rest is passed by its marks.
 //!
 //! Spans go into an [`Arena`] that is used again and again, so a scan allocates nothing once the
 //! arena has grown.
@@ -21,9 +22,9 @@ use std::ops::Range;
 
 use fearless_simd::Level;
 
-use super::lanes::Marks;
-
-use super::shape::{Names, Node, NodeId, Shape};
+use super::index::Index;
+use super::shape::{NodeId, Shape};
+use fill::Fill;
 
 /// Longest document.
 pub const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -55,8 +56,8 @@ pub struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// One that [`validate`] has accepted: lists and objects that nobody asks for are passed by
-    /// their brackets. Should it not have been, no more than wrong slots come of it.
+    /// One that [`validate`] has accepted. Should it not have been, no more than wrong slots come of
+    /// it.
     #[must_use]
     pub fn checked(bytes: &'a [u8]) -> Self {
         Self { bytes, checked: true }
@@ -123,6 +124,8 @@ impl Block {
 #[derive(Debug, Default)]
 pub struct Arena {
     slots: Vec<Slot>,
+    /// Of the document that is being scanned.
+    index: Index,
 }
 
 impl Arena {
@@ -136,6 +139,8 @@ impl Arena {
         if self.slots.capacity() > most {
             self.slots = Vec::new();
         }
+        // Of a slot's size, or a little larger; a document has more of these than of blocks.
+        self.index.trim(most / 8);
     }
 
     /// A block of absent slots.
@@ -290,20 +295,23 @@ pub fn scan<'a>(
     document: impl Into<Document<'a>>,
     limits: Limits,
 ) -> Result<(Block, &'a str), ScanError> {
-    let Document { bytes, checked } = document.into();
-    let text = utf8(bytes)?;
+    let document = document.into();
+    let bytes = document.bytes;
+    let text = if document.checked { utf8(bytes)? } else { validate(bytes, limits)? };
     let (nodes, names) = shape.prepared();
     let block = arena.open(width, 0);
+    let mut index = std::mem::take(&mut arena.index);
+    index.read(Level::new(), bytes);
     let depth = u32::from(limits.depth.min(MOST_DEPTH));
-    let most = limits.slots as usize;
-    let marks = Marks::new(bytes);
-    let repeated = None;
-    let mut scanner =
-        Scanner { bytes, at: 0, checked, marks, depth, nodes, names, arena, most, repeated };
-    let done = scanner.room().and_then(|()| scanner.value(Some(node), block, block.0 as usize));
-    let done = done.and_then(|()| scanner.end());
-    done.map_err(|reason| scanner.error(reason))?;
-    Ok((block, text))
+    let (cursor, most) = (index.start(bytes.len()), limits.slots as usize);
+    let mut fill = Fill { bytes, at: 0, cursor, depth, nodes, names, arena, most, repeated: None };
+    let done = fill.room().and_then(|()| fill.value(Some(node), block, block.0 as usize, 0));
+    let done = done.map_err(|reason| {
+        let member = fill.repeated.filter(|_| reason == Reason::Repeated).map(Into::into);
+        ScanError { offset: fill.at.min(bytes.len()), reason, member }
+    });
+    arena.index = index;
+    done.map(|_| (block, text))
 }
 
 /// Checks a document.
@@ -321,14 +329,8 @@ pub fn validate(bytes: &[u8], limits: Limits) -> Result<&str, ScanError> {
 
 /// Checks UTF-8 text value after value, to tell what is wrong with it; or there is nothing wrong.
 fn slowly(bytes: &[u8], limits: Limits) -> Result<(), ScanError> {
-    let depth = u32::from(limits.depth.min(MOST_DEPTH));
-    let (arena, nodes, names) = (&mut Arena::default(), &[][..], &[][..]);
-    let marks = Marks::new(bytes);
-    let (checked, most, repeated) = (false, 0, None);
-    let mut scanner =
-        Scanner { bytes, at: 0, checked, marks, depth, nodes, names, arena, most, repeated };
-    let done = scanner.skip().and_then(|()| scanner.end());
-    done.map_err(|reason| scanner.error(reason))
+    skip::document(bytes, u32::from(limits.depth.min(MOST_DEPTH)))
+        .map_err(|(at, reason)| ScanError { offset: at.min(bytes.len()), reason, member: None })
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, ScanError> {
@@ -340,28 +342,4 @@ fn utf8(bytes: &[u8]) -> Result<&str, ScanError> {
         let offset = std::str::from_utf8(bytes).err().map_or(0, |e| e.valid_up_to());
         ScanError { offset, reason: Reason::Utf8, member: None }
     })
-}
-
-/// The position in a document; where an error is returned, `at` is its offset.
-struct Scanner<'s> {
-    bytes: &'s [u8],
-    at: usize,
-    /// The document has been accepted before.
-    checked: bool,
-    marks: Marks<'s>,
-    /// Levels that may still be opened.
-    depth: u32,
-    nodes: &'s [Node],
-    names: &'s [Names],
-    arena: &'s mut Arena,
-    most: usize,
-    repeated: Option<&'s str>,
-}
-
-impl<'s> Scanner<'s> {
-    #[cold]
-    fn error(&self, reason: Reason) -> ScanError {
-        let member = self.repeated.filter(|_| reason == Reason::Repeated).map(Into::into);
-        ScanError { offset: self.at.min(self.bytes.len()), reason, member }
-    }
 }

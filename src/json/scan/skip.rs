@@ -1,9 +1,8 @@
-//! Values that nobody asked for: checked and passed over, without recursion.
+//! A document value after value, without recursion: what is wrong with it, and where.
 //!
 //! Positions go from one function to the next by value, so that they can stay in a register.
 
-use super::{Reason, Scanner};
-use crate::json::brackets;
+use super::Reason;
 use crate::json::lanes::{Marks, blanks, digits};
 
 /// Where and why a document is not accepted.
@@ -11,7 +10,7 @@ pub(super) type Stop = (usize, Reason);
 
 /// What stands at the next place that is no white space, and where that is.
 #[inline(always)]
-pub(super) fn peek(bytes: &[u8], at: usize) -> Result<(u8, usize), Stop> {
+fn peek(bytes: &[u8], at: usize) -> Result<(u8, usize), Stop> {
     match bytes.get(at) {
         Some(byte) if *byte > b' ' => Ok((*byte, at)),
         _ => {
@@ -21,30 +20,18 @@ pub(super) fn peek(bytes: &[u8], at: usize) -> Result<(u8, usize), Stop> {
     }
 }
 
-/// A list or an object that nobody asked for.
-#[inline(always)]
-pub(super) fn container(
-    checked: bool,
-    mut marks: Marks<'_>,
-    at: usize,
-    depth: u32,
-) -> Result<(usize, Marks<'_>), Stop> {
-    if !checked {
-        return value(marks, at, depth);
+/// A document, at most `depth` levels deep.
+pub(super) fn document(bytes: &[u8], depth: u32) -> Result<(), Stop> {
+    let after = value(bytes, 0, depth)?;
+    match peek(bytes, after) {
+        Ok((_, at)) => Err((at, Reason::Trailing)),
+        Err(_) => Ok(()),
     }
-    let after = brackets::after(marks.bytes(), at);
-    marks.jump(after);
-    Ok((after, marks))
 }
 
-/// Any value, at most `depth` levels deep; gives what comes after it, and the marks that are left.
-#[inline(never)]
-pub(super) fn value(
-    mut marks: Marks<'_>,
-    mut at: usize,
-    depth: u32,
-) -> Result<(usize, Marks<'_>), Stop> {
-    let bytes = marks.bytes();
+/// Any value, at most `depth` levels deep; gives what comes after it.
+fn value(bytes: &[u8], mut at: usize, depth: u32) -> Result<usize, Stop> {
+    let mut marks = Marks::new(bytes);
     // One bit a level: whether it is an object. 128 levels at most.
     let (mut objects, mut levels) = (0_u128, 0_u32);
     loop {
@@ -70,7 +57,7 @@ pub(super) fn value(
         };
         loop {
             if levels == 0 {
-                return Ok((at, marks));
+                return Ok(at);
             }
             let object = objects & 1 == 1;
             let (next, here) = peek(bytes, at)?;
@@ -103,20 +90,20 @@ fn key(marks: &mut Marks<'_>, at: usize) -> Result<usize, Stop> {
 
 /// The colon after a name.
 #[inline(always)]
-pub(super) fn colon(bytes: &[u8], at: usize) -> Result<usize, Stop> {
+fn colon(bytes: &[u8], at: usize) -> Result<usize, Stop> {
     let (byte, at) = peek(bytes, at)?;
     if byte == b':' { Ok(at + 1) } else { Err((at, Reason::Colon)) }
 }
 
 /// A string from its opening quote on.
 #[inline(always)]
-pub(super) fn string(marks: &mut Marks<'_>, at: usize) -> Result<usize, Stop> {
+fn string(marks: &mut Marks<'_>, at: usize) -> Result<usize, Stop> {
     let (bytes, end) = (marks.bytes(), marks.after(at));
     if bytes.get(end) == Some(&b'"') { Ok(end + 1) } else { rest_of_string(marks, end) }
 }
 
 /// A string from a byte on that does not mean itself, and is the last mark that was passed.
-pub(super) fn rest_of_string(marks: &mut Marks<'_>, mut at: usize) -> Result<usize, Stop> {
+fn rest_of_string(marks: &mut Marks<'_>, mut at: usize) -> Result<usize, Stop> {
     let bytes = marks.bytes();
     loop {
         match bytes.get(at) {
@@ -167,7 +154,7 @@ fn hex(bytes: &[u8], at: usize) -> Result<u32, Stop> {
 
 /// A value that is neither text nor list nor object.
 #[inline(always)]
-pub(super) fn scalar(bytes: &[u8], at: usize, byte: u8) -> Result<usize, Stop> {
+fn scalar(bytes: &[u8], at: usize, byte: u8) -> Result<usize, Stop> {
     let four = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>());
     match (byte, four) {
         (b'n', Some(b"null")) | (b't', Some(b"true")) => Ok(at + 4),
@@ -228,43 +215,4 @@ fn no_word(bytes: &[u8], at: usize) -> Stop {
     let rest = bytes.get(at..).unwrap_or_default();
     let cut = ["true", "false", "null"].iter().any(|word| word.as_bytes().starts_with(rest));
     if cut { (bytes.len(), Reason::End) } else { (at, Reason::Value) }
-}
-
-impl Scanner<'_> {
-    /// Takes over where a function stopped.
-    #[inline(always)]
-    pub(super) fn stopped<T>(&mut self, passed: Result<T, Stop>) -> Result<T, Reason> {
-        passed.map_err(|(at, reason)| {
-            self.at = at;
-            reason
-        })
-    }
-
-    /// The next byte that is no white space, without passing it.
-    #[inline(always)]
-    pub(super) fn peek(&mut self) -> Result<u8, Reason> {
-        let passed = peek(self.bytes, self.at);
-        let (byte, at) = self.stopped(passed)?;
-        self.at = at;
-        Ok(byte)
-    }
-
-    /// Nothing but white space until the end.
-    pub(super) fn end(&mut self) -> Result<(), Reason> {
-        match self.peek() {
-            Err(_) => Ok(()),
-            Ok(_) => Err(Reason::Trailing),
-        }
-    }
-
-    /// Any value.
-    #[inline]
-    pub(super) fn skip(&mut self) -> Result<(), Reason> {
-        let passed = match self.peek()? {
-            b'{' | b'[' => container(self.checked, self.marks, self.at, self.depth),
-            _ => value(self.marks, self.at, self.depth),
-        };
-        (self.at, self.marks) = self.stopped(passed)?;
-        Ok(())
-    }
 }

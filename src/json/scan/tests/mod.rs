@@ -254,8 +254,8 @@ fn a_needed_member_may_not_stand_twice() {
         (error.offset, error.reason, error.member.as_deref()),
         (7, Reason::Repeated, Some("b"))
     );
-    // It is told before what is wrong after it.
-    assert_eq!(try_it(r#"{"b":1,"b":"#).unwrap_err().reason, Reason::Repeated);
+    // What is no JSON is told first.
+    assert_eq!(try_it(r#"{"b":1,"b":"#).unwrap_err().reason, Reason::End);
     assert!(try_it(r#"{"a":{"c":1,"c":1}}"#).is_err() && try_it(r#"{"a":null,"a":{}}"#).is_err());
 }
 
