@@ -94,10 +94,11 @@ impl Place {
 }
 
 impl<S> Cache<S> {
-    /// A hit, or what was seen in its place.
+    /// A hit, or what was seen in its place; of a request whose head was here just `now`.
     pub(super) fn found_again(
         &self,
         standing: &Standing,
+        now: Instant,
         may_be_old: impl FnOnce() -> bool,
     ) -> Result<Response, Seen> {
         let place = standing.place(|request: &Request| {
@@ -107,7 +108,7 @@ impl<S> Cache<S> {
             Some(Place { key, part, changes, found: ArcSwapOption::empty() })
         });
         let place = place.ok_or(Seen::Unlooked)?;
-        match place.again(&self.shared, Instant::now()) {
+        match place.again(&self.shared, now) {
             Some(known) => known,
             None => place.look(&self.shared, may_be_old).hit(),
         }

@@ -304,12 +304,12 @@ impl<S> AtHand for Cache<S> {
         }
     }
 
-    fn again(&self, standing: &Standing, _: &Record) -> Result<Result<Response, Error>, Seen> {
+    fn again(&self, standing: &Standing, record: &Record) -> Result<Result<Response, Error>, Seen> {
         let question = standing.question();
         if !self.may_hold(question) {
             return Err(Seen::Unlooked);
         }
-        self.found_again(standing, || may_be_old(question)).map(Ok)
+        self.found_again(standing, record.began(), || may_be_old(question)).map(Ok)
     }
 }
 

@@ -4,7 +4,7 @@
 //! walked once, and each layer looks here first.
 
 use http::header::{
-    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, IF_MATCH, IF_NONE_MATCH, ORIGIN,
+    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, IF_NONE_MATCH, ORIGIN,
 };
 
 /// A line that is looked for.
@@ -16,12 +16,10 @@ pub enum Line {
     ContentLength = 2,
     /// `Content-Type`.
     ContentType = 4,
-    /// `If-Match`.
-    IfMatch = 8,
     /// `If-None-Match`.
-    IfNoneMatch = 16,
+    IfNoneMatch = 8,
     /// `Origin`.
-    Origin = 32,
+    Origin = 16,
 }
 
 /// Those that a head has.
@@ -38,7 +36,6 @@ impl Lines {
                 name if *name == ACCEPT_ENCODING => Line::AcceptEncoding as u8,
                 name if *name == CONTENT_LENGTH => Line::ContentLength as u8,
                 name if *name == CONTENT_TYPE => Line::ContentType as u8,
-                name if *name == IF_MATCH => Line::IfMatch as u8,
                 name if *name == IF_NONE_MATCH => Line::IfNoneMatch as u8,
                 name if *name == ORIGIN => Line::Origin as u8,
                 _ => 0,
@@ -64,7 +61,6 @@ mod tests {
             (ACCEPT_ENCODING, Line::AcceptEncoding),
             (CONTENT_LENGTH, Line::ContentLength),
             (CONTENT_TYPE, Line::ContentType),
-            (IF_MATCH, Line::IfMatch),
             (IF_NONE_MATCH, Line::IfNoneMatch),
             (ORIGIN, Line::Origin),
         ];

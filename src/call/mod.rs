@@ -9,15 +9,13 @@ pub mod memo;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::request::Parts;
-
 use crate::canonical::{Facts, Principal, Sight};
 use crate::dialect::Dialect;
 use crate::dialect::catalog::{Catalog, Mount};
 use crate::dialect::recognise::PathValues;
 use crate::dialect::route::Route;
 use crate::error::Error;
-use crate::telemetry::record::Record;
+use crate::telemetry::record::{Head, Record};
 
 use lines::Lines;
 use memo::{Known, Memory};
@@ -26,7 +24,7 @@ use memo::{Known, Memory};
 #[derive(Debug)]
 pub struct Call<B> {
     /// Method, address, headers.
-    pub head: Parts,
+    pub head: Head,
     /// Which headers it has.
     pub lines: Lines,
     /// The body, unread.

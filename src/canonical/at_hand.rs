@@ -19,7 +19,8 @@ pub trait AtHand {
     /// seen may be noted in it, so that nobody has to look again.
     fn at_hand(&self, request: &mut Request) -> Option<Result<Response, Error>>;
 
-    /// As [`AtHand::at_hand`], for a question that stands; what happens is noted in `record`.
+    /// As [`AtHand::at_hand`], for a question that stands, of a request that waited for nothing since
+    /// its head was here; what happens is noted in its `record`.
     ///
     /// # Errors
     /// What was seen in the place of an answer.

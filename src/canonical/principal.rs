@@ -172,9 +172,13 @@ impl Facts {
     /// The JSON text of a fact; the first of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.bytes(name)?).ok()
+    }
+
+    /// As [`Facts::get`]: to compare it needs no text.
+    fn bytes(&self, name: &str) -> Option<&[u8]> {
         let is = |member: &&Member| text::eq_bytes(self.part(member.name), name);
-        let member = self.members.iter().find(is)?;
-        std::str::from_utf8(self.part(member.value)).ok()
+        Some(self.part(self.members.iter().find(is)?.value))
     }
 
     /// Bytes that they take, beyond those of the value itself.
@@ -258,7 +262,7 @@ impl Allowed {
         match self {
             Self::Words(words) => words.iter().any(|word| word.as_bytes() == json),
             Self::Principal(name) => {
-                principal.fact(name).is_some_and(|own| own != "null" && own.as_bytes() == json)
+                principal.facts.bytes(name).is_some_and(|own| own == json && own != b"null")
             }
         }
     }

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderValue, Request};
 use http_body_util::{BodyExt, Full};
+use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt};
 
 use crate::auth;
@@ -33,6 +34,7 @@ use crate::forwarded::Proxies;
 use crate::syntax::{Code, Diagnostic, Diagnostics, Sources, Span};
 use crate::telemetry::Traced;
 use crate::telemetry::record::Record;
+use crate::telemetry::request_id::RequestId;
 use crate::translate::{self, twin};
 
 pub use requests::{Asked, requests};
@@ -207,9 +209,12 @@ async fn one(
         http::header::HOST,
         HeaderValue::from_str(&dialect.name).unwrap_or(HeaderValue::from_static("localhost")),
     );
+    let (head, body) = request.into_parts();
+    let (record, head) = Record::new(RequestId::default(), None, Instant::now(), head);
     let traced = Traced {
-        request,
-        record: Record::default(),
+        head,
+        body,
+        record,
         peer: Ipv4Addr::LOCALHOST.into(),
         client: Ipv4Addr::LOCALHOST.into(),
     };

@@ -18,7 +18,7 @@ use crate::forwarded::{Arrived, Proxies};
 use crate::telemetry::access_log;
 use crate::telemetry::client::Shown;
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::record::{REQUEST_ID, Record};
+use crate::telemetry::record::{Head, REQUEST_ID, Record};
 use crate::telemetry::request_id::RequestId;
 use crate::telemetry::trace::Trace;
 use crate::telemetry::{ClientAddress, Params};
@@ -31,8 +31,10 @@ pub(super) const CLIENT_LEFT: u16 = 499;
 /// A request with the notes that the layers below fill in.
 #[derive(Debug)]
 pub struct Traced<B> {
-    /// As it came in.
-    pub request: http::Request<B>,
+    /// Method, address, headers, as they came in.
+    pub head: Head,
+    /// The body, unread.
+    pub body: B,
     /// Blank, but for the id and the trace.
     pub record: Record,
     /// The other end of the connection.
@@ -88,15 +90,16 @@ where
     fn call(&mut self, arrived: Arrived<B>) -> Self::Future {
         let Arrived { request, peer } = arrived;
         let started = Instant::now();
-        let headers = request.headers();
-        let (id, trace) = sent(headers);
+        let (head, body) = request.into_parts();
+        let (id, trace) = sent(&head.headers);
         let id = id.unwrap_or_else(|| RequestId::generate(started));
-        let client = self.layer.proxies.origin(peer, headers).client;
-        let record = Record::new(id, trace, started);
+        let client = self.layer.proxies.origin(peer, &head.headers).client;
+        let method = method_word(&head.method);
+        let (record, head) = Record::new(id, trace, started, head);
         let notes = Notes {
             metrics: Arc::clone(&self.layer.metrics),
             record: record.clone(),
-            method: method_word(request.method()),
+            method,
             client: self.layer.client_address.shown(client),
             started,
             ended: false,
@@ -105,7 +108,7 @@ where
         Noting {
             notes,
             server_timing: self.layer.server_timing,
-            inner: self.inner.call(Traced { request, record, peer, client }),
+            inner: self.inner.call(Traced { head, body, record, peer, client }),
         }
     }
 }

@@ -1,11 +1,14 @@
 //! What inner layers learn about a request and the outermost one writes down.
 
+use std::fmt;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use http::HeaderName;
-use smallvec::SmallVec;
+use http::request::Parts;
+use smallvec::{Drain, SmallVec};
 use tokio::time::Instant;
 
 use crate::canonical::Outcome;
@@ -17,11 +20,41 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Notes on one request, shared by every layer it passes. Values are names from closed sets
 /// (dialects, routes, reasons), never something a client sent.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Record(Arc<Inner>);
 
-#[derive(Debug, Default)]
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { request_id, .. } = &*self.0;
+        f.debug_struct("Record").field("request_id", request_id).finish_non_exhaustive()
+    }
+}
+
+/// The head of a request, as it came in. It lies with the request's notes, in one piece of memory that
+/// is made once: a head is large, and layer after layer passes it on. Who has the notes alone does not
+/// see it.
+#[derive(Clone)]
+pub struct Head(Arc<Inner>);
+
+static NO_HEAD: LazyLock<Parts> = LazyLock::new(|| http::Request::new(()).into_parts().0);
+
+impl Deref for Head {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        self.0.head.as_ref().unwrap_or_else(|| &NO_HEAD)
+    }
+}
+
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Head").finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
 struct Inner {
+    head: Option<Parts>,
     request_id: RequestId,
     trace: OnceLock<Trace>,
     began: Option<Instant>,
@@ -65,11 +98,18 @@ pub struct MappingEvent {
 
 impl Record {
     /// A blank record of the request known by this id, and by this trace if a client named one,
-    /// whose head was here at `began`.
+    /// whose head was here at `began`; and that head.
     #[must_use]
-    pub fn new(request_id: RequestId, trace: Option<Trace>, began: Instant) -> Self {
+    pub fn new(
+        request_id: RequestId,
+        trace: Option<Trace>,
+        began: Instant,
+        head: Parts,
+    ) -> (Self, Head) {
         let trace = trace.map_or_else(OnceLock::new, OnceLock::from);
-        Self(Arc::new(Inner { request_id, trace, began: Some(began), ..Inner::default() }))
+        let (began, head) = (Some(began), Some(head));
+        let inner = Arc::new(Inner { head, request_id, trace, began, ..Inner::default() });
+        (Self(Arc::clone(&inner)), Head(inner))
     }
 
     /// When its head was here. On a record that no request began: now.
@@ -208,14 +248,10 @@ impl Record {
     /// Takes what is counted at the end: the route, the reason of a refusal, and what mappings did.
     pub(super) fn counted<R>(
         &self,
-        count: impl FnOnce(Option<&Route>, Option<&'static str>, MappingEvents) -> R,
+        count: impl FnOnce(Option<&Route>, Option<&'static str>, Drain<'_, [MappingEvent; 4]>) -> R,
     ) -> R {
-        let mut told = self.told();
-        let mapping = match told.mapping.is_empty() {
-            true => MappingEvents::new(),
-            false => std::mem::take(&mut told.mapping),
-        };
-        count(told.route.as_ref(), told.refused, mapping)
+        let Told { route, refused, mapping, .. } = &mut *self.told();
+        count(route.as_ref(), *refused, mapping.drain(..))
     }
 
     /// Adds something that a mapping did.
@@ -233,5 +269,34 @@ impl Record {
     #[must_use]
     pub fn take_mapping(&self) -> MappingEvents {
         std::mem::take(&mut self.told().mapping)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_is_for_whoever_has_it_and_is_not_written_anywhere() {
+        let sent = http::Request::get("/secret").header("authorization", "Bearer secret");
+        let head = sent.body(()).unwrap().into_parts().0;
+        let (record, head) = Record::new(RequestId::default(), None, Instant::now(), head);
+        assert_eq!(head.uri.path(), "/secret");
+        assert_eq!(head.headers["authorization"], "Bearer secret");
+        let written = format!("{record:?} {head:?}");
+        assert!(written.contains("request_id") && !written.contains("secret"), "{written}");
+    }
+
+    #[test]
+    fn the_first_word_counts_and_a_deadline_is_told_from_the_beginning() {
+        let began = Instant::now();
+        let head = http::Request::new(()).into_parts().0;
+        let (record, _) = Record::new(RequestId::default(), None, began, head);
+        assert_eq!((record.deadline(), record.known_refusal()), (None, None));
+        for seconds in [0, 5] {
+            record.until(began + Duration::from_secs(seconds));
+            record.refused(if seconds == 0 { "first" } else { "second" });
+        }
+        assert_eq!((record.deadline(), record.known_refusal()), (Some(began), Some("first")));
     }
 }

@@ -110,14 +110,16 @@ impl Maker {
     }
 
     fn millis(&mut self, now: Instant) -> u64 {
-        let (at, wall) = match self.wall {
-            Some((at, wall)) if at <= now && now - at < TOLD => (at, wall),
-            _ => {
-                let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                *self.wall.insert((now, wall))
-            }
-        };
-        u64::try_from((wall + (now - at)).as_millis()).unwrap_or_default()
+        let told = self.wall.and_then(|(at, wall)| {
+            let since = now.checked_duration_since(at)?;
+            (since < TOLD).then_some(wall + since)
+        });
+        let wall = told.unwrap_or_else(|| {
+            let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            self.wall = Some((now, wall));
+            wall
+        });
+        u64::try_from(wall.as_millis()).unwrap_or_default()
     }
 }
 

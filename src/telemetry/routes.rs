@@ -18,8 +18,17 @@ const STATUSES: &[u16] = &[
 
 #[derive(Debug, Default)]
 pub(super) struct Routes {
-    rows: HashMap<Arc<str>, HashMap<Arc<str>, Row, RandomState>, RandomState>,
+    rows: Vec<Row>,
+    /// By names: what is a request's of an earlier catalog.
+    named: HashMap<Arc<str>, HashMap<Arc<str>, usize, RandomState>, RandomState>,
+    /// By where the present catalog has its names, which are kept alive here: no text is digested.
+    placed: HashMap<(usize, usize), usize, RandomState>,
     none: Option<Row>,
+}
+
+/// Where two names stand.
+fn places((dialect, operation): &(Arc<str>, Arc<str>)) -> (usize, usize) {
+    (Arc::as_ptr(dialect).addr(), Arc::as_ptr(operation).addr())
 }
 
 #[derive(Debug)]
@@ -50,9 +59,12 @@ impl Routes {
         };
         let mut built =
             Self { none: Some(row(NO_ROUTE.into(), NO_ROUTE.into())), ..Self::default() };
-        for (dialect, operation) in routes {
-            let row = row(Arc::clone(&dialect), Arc::clone(&operation));
-            built.rows.entry(dialect).or_default().insert(operation, row);
+        for names in routes {
+            let number = built.rows.len();
+            built.placed.insert(places(&names), number);
+            let (dialect, operation) = names;
+            built.rows.push(row(Arc::clone(&dialect), Arc::clone(&operation)));
+            built.named.entry(dialect).or_default().insert(operation, number);
         }
         built
     }
@@ -64,9 +76,11 @@ impl Routes {
         status: u16,
         took: Duration,
     ) {
-        let row = route
-            .and_then(|(dialect, operation)| self.rows.get(dialect)?.get(operation))
-            .or(self.none.as_ref());
+        let number = route.and_then(|route| {
+            let placed = self.placed.get(&places(route));
+            placed.or_else(|| self.named.get(&route.0)?.get(&route.1))
+        });
+        let row = number.and_then(|number| self.rows.get(*number)).or(self.none.as_ref());
         let Some(row) = row else { return };
         row.duration.observe(took.as_secs_f64());
         let column = STATUSES.binary_search(&status).unwrap_or(STATUSES.len());
@@ -78,5 +92,29 @@ impl Routes {
             })
             .inc();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::{HistogramOpts, Opts};
+
+    use super::*;
+
+    #[test]
+    fn names_are_found_where_the_catalog_has_them_and_by_what_they_are() {
+        let labels = ["dialect", "operation", "status"];
+        let requests = IntCounterVec::new(Opts::new("requests", "."), &labels).unwrap();
+        let took = HistogramOpts::new("took", ".");
+        let took = HistogramVec::new(took, labels.get(..2).unwrap()).unwrap();
+        let names = |operation: &str| -> (Arc<str>, Arc<str>) { ("a".into(), operation.into()) };
+        let (one, two) = (names("one"), names("two"));
+        let routes = Routes::new([one.clone(), two.clone()], &requests, &took);
+        for (route, times) in [(&one, 1), (&two, 2), (&names("one"), 4), (&names("three"), 8)] {
+            (0..times).for_each(|_| routes.answered(Some(route), 200, Duration::ZERO));
+        }
+        let count = |dialect, name| requests.with_label_values(&[dialect, name, "200"]).get();
+        assert_eq!((count("a", "one"), count("a", "two")), (5, 2));
+        assert_eq!(count(NO_ROUTE, NO_ROUTE), 8);
     }
 }

@@ -133,7 +133,7 @@ async fn each_request_is_counted_once_with_labels_of_the_catalog_only() {
         Arc::clone(&metrics),
         &Params::default(),
         service_fn(async |traced: Traced<()>| -> Result<Answer, Infallible> {
-            match traced.request.uri().path() {
+            match traced.head.uri.path() {
                 "/stranger" => traced.record.route("account".into(), "made.up".into()),
                 "/refused" => traced.record.refused("rate"),
                 "/nobody" => {}
@@ -324,7 +324,7 @@ async fn access_lines_with(params: Params) -> String {
             &params,
             service_fn(async |traced: Traced<()>| {
                 tokio::time::sleep(Duration::from_micros(23_456)).await;
-                match traced.request.uri().path() {
+                match traced.head.uri.path() {
                     "/refused" => {
                         traced.record.refused("too_large");
                         Ok(http::Response::builder().status(413).body(Full::default()).unwrap())

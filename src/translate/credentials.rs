@@ -103,7 +103,9 @@ impl<S: Canonical> LookUps<S> {
                         && !answer.payload.is_doubted()
                 })
             });
-            given.extend(answer);
+            if let Some(answer) = answer {
+                given.push(answer);
+            }
             if !same {
                 call.memory.outdated();
                 return Err(given);

@@ -220,7 +220,8 @@ mod tests {
         let of = |varies: bool, seconds: u64, tag: &'static str| {
             let (hit, tag) = (Duration::from_secs(seconds), HeaderValue::from_static(tag));
             let id = RequestId::sent(&HeaderValue::from(seconds)).unwrap();
-            let record = Record::new(id, None, Instant::now());
+            let head = http::Request::new(()).into_parts().0;
+            let (record, _) = Record::new(id, None, Instant::now(), head);
             let headers = usual(varies, tag, Outcome::Hit(hit), &record);
             let line = |(name, value): (&HeaderName, &HeaderValue)| {
                 format!("{name}: {}", value.to_str().unwrap())

@@ -9,7 +9,6 @@ use futures_util::future::{BoxFuture, Either};
 use http_body::Body;
 use tower::{Layer, Service};
 
-use crate::call::lines::Line;
 use crate::call::memo::Memory;
 use crate::call::{Authorised, Call, Claim, Claimed};
 use crate::canonical::payload::Coding;
@@ -59,10 +58,7 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut authorised: Authorised<B>) -> Answering {
-        if authorised.call.lines.has(Line::IfMatch) {
-            coding::plain_tags(&mut authorised.call.head.headers);
-        }
+    fn call(&mut self, authorised: Authorised<B>) -> Answering {
         match begin(&self.params, &self.canonical, &authorised) {
             Err(error) => Either::Left(ready(Err(error))),
             Ok(Begun::Answered(answer)) => Either::Left(ready(Ok(answer))),

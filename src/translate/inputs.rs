@@ -1,9 +1,13 @@
 //! The document `inputs`: what of a request a route's programs may read beside its body.
 
+use http::header::IF_MATCH;
+
 use crate::canonical::Principal;
 use crate::dialect::recognise::PathValues;
 use crate::dialect::route::{Arity, Inputs, Route, Segment};
 use crate::json::write;
+
+use super::coding;
 
 /// Where the values come from.
 #[derive(Clone, Copy, Debug)]
@@ -29,8 +33,11 @@ impl Values<'_> {
         object.part("path", &wanted.path, |out, name| self.path_value(name, out));
         object.part("query", &wanted.query, |out, name| self.query_value(name, out));
         object.part("header", &wanted.header, |out, name| {
-            let value = self.headers.get(name).and_then(|v| v.to_str().ok());
-            value.map(|text| write::string(out, text)).is_some()
+            let Some(sent) = self.headers.get(name) else { return false };
+            let tags = name.eq_ignore_ascii_case(IF_MATCH.as_str());
+            let plain = tags.then(|| coding::plain_tags(sent)).flatten();
+            let text = plain.as_ref().unwrap_or(sent).to_str().ok();
+            text.map(|text| write::string(out, text)).is_some()
         });
         object.part("principal", &wanted.principal, |out, name| {
             let fact = principal.and_then(|p| p.fact(name));

@@ -55,8 +55,7 @@ where
     }
 
     fn call(&mut self, traced: Traced<B>) -> Self::Future {
-        let Traced { request, record, peer, client } = traced;
-        let (head, body) = request.into_parts();
+        let Traced { head, body, record, peer, client } = traced;
         let catalog = Arc::clone(&self.catalog);
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
         let named = self.proxies.origin(peer, &head.headers).host;
