@@ -103,6 +103,8 @@ pub(super) struct Names {
     met: usize,
     /// Indexes into the prints; 0 is free.
     table: Box<[u16]>,
+    /// A bit for each length that a name has, counted on from zero after sixty-three.
+    lengths: u64,
     /// Of no name, and then of every member.
     prints: Box<[Print]>,
 }
@@ -120,11 +122,12 @@ struct Print {
 const WHOLE: usize = 16;
 
 /// The bits of so many bytes, to cut off what comes after them.
-static OWN: [u128; WHOLE + 1] = {
-    let (mut own, mut left) = ([u128::MAX; WHOLE + 1], WHOLE);
+static OWN: [[u64; 2]; WHOLE + 1] = {
+    let (mut own, mut left) = ([[0; 2]; WHOLE + 1], WHOLE);
     let mut rest = own.as_mut_slice();
     while let Some((longest, shorter)) = rest.split_last_mut() {
-        *longest = if left == 0 { 0 } else { u128::MAX >> (128 - left * 8) };
+        let bits = if left == 0 { 0 } else { u128::MAX >> (128 - left * 8) };
+        *longest = [bits as u64, (bits >> 64) as u64];
         left = left.saturating_sub(1);
         rest = shorter;
     }
@@ -135,6 +138,13 @@ impl Print {
     /// Of no name.
     const NONE: Self = Self { length: usize::MAX, head: 0, tail: 0 };
 
+    /// Whether both are one, with one branch for all of it.
+    #[inline(always)]
+    fn is(&self, other: Self) -> bool {
+        let length = (self.length ^ other.length) as u64;
+        length | (self.head ^ other.head) | (self.tail ^ other.tail) == 0
+    }
+
     /// Of the name that stands at `from..end`.
     #[inline(always)]
     fn of(bytes: &[u8], from: usize, end: usize) -> Self {
@@ -143,8 +153,9 @@ impl Print {
         match (sixteen, length) {
             (Some(sixteen), 0..=WHOLE) => {
                 // What comes after the name is cut off.
-                let name = u128::from_le_bytes(*sixteen) & OWN.get(length).copied().unwrap_or(0);
-                Self { length, head: name as u64, tail: (name >> 64) as u64 }
+                let [head, tail] = OWN.get(length).copied().unwrap_or_default();
+                let name = u128::from_le_bytes(*sixteen);
+                Self { length, head: name as u64 & head, tail: (name >> 64) as u64 & tail }
             }
             _ => Self::of_any(bytes.get(from..end).unwrap_or_default()),
         }
@@ -166,7 +177,9 @@ impl Names {
     fn of(members: &[Member]) -> Self {
         let print = |m: &Member| Print::of(m.name.as_bytes(), 0, m.name.len());
         let prints = std::iter::once(Print::NONE).chain(members.iter().map(print)).collect();
-        let mut names = Self { factor: 0, shift: 0, met: 0, table: Box::default(), prints };
+        let lengths = members.iter().fold(0, |all, m| all | 1 << (m.name.len() & 63));
+        let mut names =
+            Self { lengths, factor: 0, shift: 0, met: 0, table: Box::default(), prints };
         let mut best = (usize::MAX, 0, 0);
         let least = (members.len() * 4).max(2).next_power_of_two().trailing_zeros();
         for bits in least..least + 3 {
@@ -218,12 +231,15 @@ impl Names {
         from: usize,
         end: usize,
     ) -> Option<usize> {
+        if self.lengths >> (end.saturating_sub(from) & 63) & 1 == 0 {
+            return None;
+        }
         let print = Print::of(bytes, from, end);
         let (start, mask) = (self.start(print), self.table.len() - 1);
         for met in 0..=self.met {
             // What is free has a print that no name has: there is but one question to be answered.
             let entry = usize::from(*self.table.get((start + met) & mask)?);
-            if self.prints.get(entry) == Some(&print) {
+            if self.prints.get(entry).is_some_and(|known| known.is(print)) {
                 let member = entry - 1;
                 let name = || members.get(member).map(|m| m.name.as_bytes());
                 if print.length <= WHOLE || bytes.get(from..end) == name() {
