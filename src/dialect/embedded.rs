@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::shipped::{self, Packed, Unpacked};
+
 /// The folder of the contract.
 pub const CANONICAL: &str = "canonical";
 /// The contract's file.
@@ -21,28 +23,32 @@ const DEEPEST: usize = 4;
 /// No mapping file is larger, in bytes.
 const LARGEST: u64 = 8 << 20;
 
-#[derive(rust_embed::Embed)]
-#[folder = "$CARGO_MANIFEST_DIR/mappings"]
-struct Shipped;
-
 /// A set of mapping files, read once. Paths are relative and use `/`: `account/records.yaml`.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
     files: BTreeMap<Box<str>, File>,
+    unpacked: Unpacked,
 }
 
 #[derive(Clone, Debug)]
 struct File {
     /// As diagnostics name it.
     shown: Box<str>,
-    bytes: Cow<'static, [u8]>,
-    /// SHA-256 of the bytes, where it is known since the program was built.
-    hash: Option<[u8; 32]>,
+    text: Text,
+}
+
+#[derive(Clone, Debug)]
+enum Text {
+    Shipped(Packed),
+    Own(Vec<u8>),
 }
 
 impl File {
     fn hash(&self) -> [u8; 32] {
-        self.hash.unwrap_or_else(|| Sha256::digest(&self.bytes).into())
+        match &self.text {
+            Text::Shipped(packed) => packed.hash,
+            Text::Own(bytes) => Sha256::digest(bytes).into(),
+        }
     }
 }
 
@@ -60,24 +66,21 @@ impl Files {
     /// The shipped files.
     #[must_use]
     pub fn embedded() -> Self {
-        let mut files = BTreeMap::new();
-        for path in Shipped::iter().filter(|p| visible(p)) {
-            if let Some(file) = Shipped::get(&path) {
-                let shown = format!("mappings/{path}").into();
-                let hash = Some(file.metadata.sha256_hash());
-                files.insert(path.into(), File { shown, bytes: file.data, hash });
-            }
-        }
-        Self { files }
+        let file = |(path, packed): (Box<str>, Packed)| {
+            let shown = format!("mappings/{path}").into();
+            (path, File { shown, text: Text::Shipped(packed) })
+        };
+        let files = shipped::files().into_iter().map(file).collect();
+        Self { files, unpacked: Unpacked::default() }
     }
 
     /// Files from texts, without the shipped ones: (path, text).
     pub fn from_texts<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>) -> Self {
         let file = |(path, text): (&str, &str)| {
             let shown = format!("mappings/{path}").into();
-            (path.into(), File { shown, bytes: Cow::Owned(text.into()), hash: None })
+            (path.into(), File { shown, text: Text::Own(text.into()) })
         };
-        Self { files: texts.into_iter().map(file).collect() }
+        Self { files: texts.into_iter().map(file).collect(), ..Self::default() }
     }
 
     /// Lays a directory over these files.
@@ -101,7 +104,7 @@ impl Files {
         });
         for (path, bytes) in found {
             let shown = dir.join(&path).display().to_string().into();
-            self.files.insert(path.into(), File { shown, bytes: bytes.into(), hash: None });
+            self.files.insert(path.into(), File { shown, text: Text::Own(bytes) });
         }
         Ok(self)
     }
@@ -124,7 +127,7 @@ impl Files {
     /// The text of a file; bytes that are no UTF-8 are replaced.
     #[must_use]
     pub fn read(&self, path: &str) -> Option<Cow<'_, str>> {
-        self.files.get(path).map(|f| String::from_utf8_lossy(&f.bytes))
+        self.files.get(path).map(|file| String::from_utf8_lossy(self.bytes(file)))
     }
 
     /// SHA-256 of what a file holds. Of a shipped one it is known without reading it.
@@ -166,8 +169,15 @@ impl Files {
         found.map(|(path, at)| (path.get(at..path.len() - 5).unwrap_or(path), path)).collect()
     }
 
-    /// SHA-256 over names and the SHA-256 of what the files hold, in hexadecimal. Reads no shipped
-    /// file: most are examples, and would be in memory from then on.
+    fn bytes<'f>(&'f self, file: &'f File) -> &'f [u8] {
+        match &file.text {
+            Text::Shipped(packed) => self.unpacked.read(packed),
+            Text::Own(bytes) => bytes,
+        }
+    }
+
+    /// SHA-256 over names and the SHA-256 of what the files hold, in hexadecimal. Unpacks
+    /// nothing.
     #[must_use]
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
@@ -192,7 +202,7 @@ impl Files {
     pub fn export(&self, dir: &Path) -> Result<usize, Unreadable> {
         for (path, file) in &self.files {
             let to = dir.join(&**path);
-            write_new(&to, &file.bytes).map_err(|source| Unreadable { path: to, source })?;
+            write_new(&to, self.bytes(file)).map_err(|source| Unreadable { path: to, source })?;
         }
         Ok(self.files.len())
     }
@@ -307,7 +317,7 @@ mod tests {
     #[test]
     fn the_digest_of_shipped_files_is_that_of_the_same_files_elsewhere() {
         let shipped = Files::embedded();
-        let read = |path| (path, std::str::from_utf8(&shipped.files[path].bytes).unwrap());
+        let read = |path| (path, std::str::from_utf8(shipped.bytes(&shipped.files[path])).unwrap());
         let same = Files::from_texts(shipped.paths().map(read));
         assert_eq!(shipped.digest(), same.digest());
     }

@@ -11,6 +11,7 @@ pub mod page;
 pub mod recognise;
 pub mod route;
 pub mod scheme;
+mod shipped;
 
 use std::sync::Arc;
 
