@@ -70,6 +70,18 @@ pub(super) fn document() -> impl Strategy<Value = String> {
     (space(), value, space()).prop_map(|(s, value, t)| format!("{s}{value}{t}"))
 }
 
+/// The same without what is blank between its values.
+fn bare(text: &str) -> String {
+    let (mut inside, mut escaped) = (false, false);
+    let stays = |byte: &char| {
+        let quote = *byte == '"' && !escaped;
+        escaped = inside && *byte == '\\' && !escaped;
+        inside ^= quote;
+        inside || !byte.is_ascii_whitespace()
+    };
+    text.chars().filter(stays).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
     #[test]
@@ -84,6 +96,31 @@ proptest! {
         };
         let (whole, known) = (filled(bytes.into()), filled(Document::checked(bytes)));
         prop_assert_eq!(known, whole, "{}", &text);
+    }
+
+    /// A slot holds the same value, and no more than it, however the document is laid out.
+    #[test]
+    fn blanks_change_no_slot(text in document()) {
+        let (shape, bare) = (shape(), bare(&text));
+        let filled = |text: &str| {
+            let mut arena = Arena::default();
+            let document = Document::checked(text.as_bytes());
+            let done = scan(&mut arena, &shape, NodeId(0), 8, document, Limits::default());
+            (done.map(|_| ()).map_err(|error| error.reason), arena.slots)
+        };
+        let ((one, slots), (other, bare_slots)) = (filled(&text), filled(&bare));
+        prop_assert_eq!(one, other);
+        prop_assert_eq!(slots.len(), bare_slots.len());
+        for (slot, bare_slot) in slots.into_iter().zip(bare_slots) {
+            prop_assert_eq!(slot.first, bare_slot.first);
+            // The head of a block is no value, and the same in both.
+            if slot != bare_slot {
+                let (value, bare_value) = (slot.text(&text).unwrap(), bare_slot.text(&bare).unwrap());
+                prop_assert_eq!(value.trim(), value, "{}", &text);
+                prop_assert_eq!(self::bare(value), bare_value, "{}", &text);
+                prop_assert!(slowly(value.as_bytes(), Limits::default()).is_ok(), "{}", value);
+            }
+        }
     }
 
     /// Should it not have been accepted after all, nothing panics.
