@@ -102,7 +102,8 @@ impl Slot {
         (self.start != NONE).then_some(self.start as usize..self.end as usize)
     }
 
-    /// The block of the first element (or member, see [`Node::every`]) that was entered.
+    /// The block of the first element that was entered, or of the first member (see
+    /// [`Node::every`](crate::json::shape::Node::every)).
     #[must_use]
     #[inline]
     pub fn first(self) -> Option<Block> {
