@@ -6,6 +6,8 @@
 
 use wide::u8x16;
 
+use super::blocks;
+
 /// What comes after the list or the object whose bracket opens at `at`; the end of the bytes where
 /// it is not closed.
 #[inline(never)]
@@ -64,13 +66,7 @@ impl Strings {
         if slashes | self.escaped != 0 {
             quotes &= !self.escapes(slashes);
         }
-        let mut mask = quotes;
-        for shift in [1, 2, 4, 8, 16, 32] {
-            mask ^= mask << shift;
-        }
-        mask ^= self.inside;
-        self.inside = 0_u64.wrapping_sub(mask >> 63);
-        mask
+        blocks::strings(quotes, &mut self.inside)
     }
 
     /// The bytes after backslashes that are not themselves escaped.

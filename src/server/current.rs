@@ -6,7 +6,7 @@
 //! do.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll};
 use std::thread::available_parallelism;
 
@@ -38,6 +38,21 @@ struct Paths<S> {
 
 /// A clone that is kept, if there is one.
 type Place<S> = Mutex<Option<(u64, S)>>;
+
+/// The clone of a place, unless another thread has it, or this one further up.
+fn taken<S>(place: &Place<S>) -> Option<MutexGuard<'_, Option<(u64, S)>>> {
+    match place.try_lock() {
+        Ok(clone) => Some(clone),
+        Err(TryLockError::WouldBlock) => None,
+        Err(TryLockError::Poisoned(left)) => {
+            // Whoever asked it last did not come to an end, so it is made anew.
+            place.clear_poison();
+            let mut clone = left.into_inner();
+            *clone = None;
+            Some(clone)
+        }
+    }
+}
 
 impl<S: Clone> Paths<S> {
     fn clone_of_now(&self) -> (u64, S) {
@@ -99,9 +114,8 @@ where
         let paths = &*self.0;
         let number = paths.number.load(Ordering::Acquire);
         let thread = THREAD.try_with(|thread| *thread).unwrap_or_default();
-        let clone = paths.clones.get(thread % paths.clones.len().max(1));
-        // Taken by another thread, or by this one further up, or left by one that panicked.
-        let Some(mut clone) = clone.and_then(|clone| clone.try_lock().ok()) else {
+        let place = paths.clones.get(thread % paths.clones.len().max(1));
+        let Some(mut clone) = place.and_then(taken) else {
             return paths.clone_of_now().1.call(request);
         };
         let (_, path) = match &mut *clone {
@@ -154,6 +168,7 @@ mod tests {
         }
 
         fn call(&mut self, within: &Current<Self>) -> Self::Future {
+            assert_ne!(self.generation, 13, "it panics");
             if self.generation == 7 {
                 // Somebody asks while this thread's clone is taken.
                 within.replace_by(8);
@@ -205,6 +220,17 @@ mod tests {
         assert_eq!((current.ask(), current.ask()), (1, 1));
         assert_eq!(clones.load(Ordering::Relaxed), 3);
         drop(taken);
+    }
+
+    #[test]
+    fn after_a_panic_a_thread_keeps_a_clone_again() {
+        let current = Current::new(Path::new(13).0);
+        let asked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| current.ask()));
+        assert!(asked.is_err());
+        let (next, _, clones) = Path::new(14);
+        *current.0.now.lock().unwrap() = (0, next);
+        assert_eq!((current.ask(), current.ask(), current.ask()), (14, 14, 14));
+        assert_eq!(clones.load(Ordering::Relaxed), 1);
     }
 
     #[test]

@@ -165,8 +165,11 @@ impl<T> Watched<T> {
 
     /// Whether to write now. What was at hand is written where it was asked for: it was no work.
     fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<()> {
-        self.flushed = false;
-        if self.waited { self.turn.poll(cx) } else { Poll::Ready(()) }
+        let begins = std::mem::replace(&mut self.flushed, false);
+        if begins && !self.waited {
+            self.turn.at_once();
+        }
+        self.turn.poll(cx)
     }
 
     /// Lets a write be waited for only so long.
