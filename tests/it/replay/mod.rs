@@ -115,7 +115,7 @@ async fn every_example_request_is_answered_alike_by_one_process_and_by_two() {
 #[tokio::test]
 async fn every_step_of_the_walks_is_answered_alike_by_one_process_and_by_two() {
     let pair = Pair::shipped().await;
-    walk_all(&pair).await;
+    walk_all(&pair, pair.data().time.parse().unwrap()).await;
     for path in STATE {
         pair.send(Method::GET, path, BEARER, bytes::Bytes::new()).await;
     }

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 
 use deskbridge::syntax::{Sources, yaml};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::support::client::{Answer, Sends};
@@ -13,7 +15,7 @@ pub(crate) struct Walk {
     /// Headers of every request that does not say otherwise.
     pub(crate) credential: Vec<(String, String)>,
     pub(crate) steps: Vec<Step>,
-    /// What is known from the beginning.
+    /// What is known from the beginning: of the file, and `year` and `month` of today in UTC.
     pub(crate) known: BTreeMap<String, Value>,
 }
 
@@ -65,15 +67,20 @@ pub(crate) fn pairs(value: &Value) -> Vec<(String, String)> {
 }
 
 impl Walk {
-    pub(crate) fn read(dialect: &str) -> Self {
+    /// `now`: by the clock of who is asked, for what is kept for a while only.
+    pub(crate) fn read(dialect: &str, now: Timestamp) -> Self {
         let path = format!("tests/fixtures/walks/{dialect}.yaml");
         let file = read(&path);
         const KEYS: [&str; 3] = ["credential", "known", "steps"];
         only(&path, &file, &KEYS);
         let steps = file["steps"].as_array().unwrap_or_else(|| panic!("{path} has no steps"));
+        let mut known = object(&file["known"]);
+        let today = now.to_zoned(TimeZone::UTC);
+        known.insert("year".to_owned(), today.year().into());
+        known.insert("month".to_owned(), today.month().into());
         Self {
             credential: pairs(&file["credential"]),
-            known: object(&file["known"]),
+            known,
             steps: steps.iter().enumerate().map(|(n, step)| Step::of(&path, n, step)).collect(),
         }
     }
