@@ -72,6 +72,11 @@ def smallest(rich, bare, number):
     return made
 
 
+def contact(example):
+    """A small answer, of which there can be as many as one likes: `@` stands for the number."""
+    return compact({**example, "id": "cnt_@", "number": "@"}).replace(b'"@"', b"@")
+
+
 def stand_in():
     """A conversation of an invented shape, about 10 KB, nearly all of which a client is told: the kind
     of body for which the cost of nginx and Lua is known. Only the check of a run uses it."""
@@ -126,6 +131,7 @@ def write(root: pathlib.Path, folder: pathlib.Path):
     created = message(next(m for m in rich["messages"] if m["number"] == 5001), 7001, TALK[5], made[10])
     created.update(client_reference="w-77", reactions=[])
     (folder / "created.json").write_bytes(compact(created))
+    (folder / "contact.json").write_bytes(contact(json.loads((examples / "contact.customer.json").read_text())))
     (folder / "inbox.json").write_bytes(compact({"id": "inb_2Rt", "account_id": "1"}))
     identity = {"id": "idn_5Qw", "contact_id": "cnt_9Zk", "inbox_id": "inb_2Rt", "source_id": "co", "verified": False}
     (folder / "identities.json").write_bytes(compact({"data": [identity]}))

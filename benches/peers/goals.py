@@ -52,7 +52,8 @@ def cpu(results, scenario, size, name):
     return [row["cpu"] for row in rows] if rows else None
 
 
-def goals(results, latencies, idle, resident, printed):
+def goals(run):
+    results, latencies, idle, resident, printed = run.results, run.latencies, run.idle, run.resident, run.inprocess
     made = []
 
     def ratio(what, above, below, must, aim, least):
@@ -95,6 +96,9 @@ def goals(results, latencies, idle, resident, printed):
         made.append(Goal("resident under load", 40, 20, max(resident["deskbridge"]) / 2**20, False, " MB"))
     for what, times in inprocess.growth(printed):
         made.append(Goal(f"growth: {what}", FLAT, FLAT_AIM, times, False))
+    if run.many:
+        few, many = ([row["cpu"] for row in rows] for rows in run.many.values())
+        ratio("growth: entries, 1 to 1000000: a whole hit of any of them", many, few, FLAT, FLAT_AIM, False)
     return made
 
 

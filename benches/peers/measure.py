@@ -30,6 +30,19 @@ function request()
   return requests[turn]
 end
 """
+# Any of very many, in no order, or each in turn: no request is made before it is sent.
+ANY = """
+function request()
+  return wrk.format(nil, base .. string.format("%%d", %(first)d + math.random(0, %(any_of)d - 1)) .. tail)
+end
+"""
+ALL = """
+local asked = %(asked)d
+function request()
+  asked = (asked + 1) %% %(any_of)d
+  return wrk.format(nil, base .. string.format("%%d", %(first)d + asked) .. tail)
+end
+"""
 
 
 class Failed(Exception):
@@ -38,11 +51,11 @@ class Failed(Exception):
 
 class Target:
     """What is asked of a process: `path` with `{n}` for the number of a conversation. `one` is asked
-    for one conversation alone, and an `other` answer is not compared with deskbridge's."""
+    for one conversation alone, an `other` answer is not compared with deskbridge's, and `any_of` so many is asked for in no order."""
 
-    def __init__(self, name, process, path, first=0, headers=None, post=None, one=False, other=False):
+    def __init__(self, name, process, path, first=0, headers=None, post=None, one=False, other=False, any_of=1):
         self.name, self.process, self.path, self.first = name, process, path, first
-        self.headers, self.post, self.other = headers or {}, post, other
+        self.headers, self.post, self.other, self.any_of = headers or {}, post, other, any_of
         self.spread = 0 if one or "{n}" not in path else SPREAD
         self.base, _, self.tail = path.partition("{n}")
         if one:
@@ -63,14 +76,17 @@ class Target:
         except OSError as error:
             raise Failed(f"{self.name}, {self.url()}: {error}") from None
 
-    def script(self):
+    def script(self, more=None):
+        more, values = more or (ANY if self.any_of > 1 else "", {})
         headers = dict(self.headers)
         if self.post:
             headers["content-type"] = "application/json"
-        text = SCRIPT % {
+        text = (SCRIPT + more) % {
+            **values,
             "base": self.base,
             "tail": self.tail,
             "first": self.first,
+            "any_of": self.any_of,
             "spread": self.spread,
             "method": "POST" if self.post else "GET",
             "headers": "\n".join(f'wrk.headers["{k}"] = "{v}"' for k, v in headers.items()),
@@ -87,22 +103,26 @@ def calls():
         return json.load(answer)
 
 
-def load(target, seconds):
-    """Microseconds of CPU a request, requests a second as seen, upstream calls a request, and what was
-    resident then."""
-    argv = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", target.script()]
+def run(target, seconds, more=None):
+    """Answers, and answers a second as seen."""
+    argv = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", target.script(more)]
     argv.append(f"http://127.0.0.1:{target.process.port}")
-    before, asked = target.process.cpu(), calls()
     out = subprocess.run(list(map(str, argv)), capture_output=True, text=True, check=False).stdout
-    time.sleep(0.05)
-    after, now = target.process.cpu(), calls()
     done = re.search(r"(\d+) requests in", out)
     if not done or int(done[1]) == 0:
         raise Failed(f"{target.name}: no request was answered\n{out}")
     if refused := re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: .*", out):
         raise Failed(f"{target.name}: {refused[0]}\n{out}")
-    done = int(done[1])
-    seen = float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])
+    return int(done[1]), float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])
+
+
+def load(target, seconds):
+    """Microseconds of CPU a request, requests a second as seen, upstream calls a request, and what was
+    resident then."""
+    before, asked = target.process.cpu(), calls()
+    done, seen = run(target, seconds)
+    time.sleep(0.05)
+    after, now = target.process.cpu(), calls()
     return {
         "cpu": (after - before) / done / 1e3,
         "seen": seen,
@@ -137,6 +157,14 @@ def latency(target, rate, seconds):
         "p999": times[len(times) * 999 // 1000],
         "calls": sum(now[kind] - asked[kind] for kind in now) / len(times),
     }
+
+
+def ask_for_all(target):
+    """Each of the very many once."""
+    asked = 0
+    while asked < target.any_of:
+        # Those that were under way at the end of a part are asked for again: it counts answers.
+        asked += run(target, 5, (ALL, {"asked": asked}))[0]
 
 
 def idle(target, connections):

@@ -150,11 +150,22 @@ def haproxy(port):
     return Process("haproxy", ["haproxy", "-db", "-f", WORK / "haproxy.cfg"], GATEWAY_CORE, port)
 
 
-def deskbridge(binary, name, port, cache):
+def deskbridge(binary, name, port, cache, *more):
     config = WORK / f"{name}.yaml"
-    config.write_text(CONFIG % (UPSTREAM, "true" if cache else "false"))
-    argv = [binary, "serve", "--config", config, "--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{port + 50}"]
+    config.write_text(CONFIG % (UPSTREAM, cache))
+    argv = [binary, "serve", "--config", config, "--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{port + 50}", *more]
     return Process(name, argv, GATEWAY_CORE, port, SECRETS)
+
+
+def lasting():
+    """The mappings with a contract of which answers are kept for an hour and not for seconds: no
+    million can be asked for as quickly."""
+    folder = WORK / "mappings"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT / "mappings", folder)
+    contract = folder / "canonical/openapi.yaml"
+    contract.write_text(re.sub(r"\bttl: \d+s", "ttl: 1h", contract.read_text()))
+    return folder
 
 
 def upstream():

@@ -77,7 +77,7 @@ def heading(run):
 
 
 def goals_table(run):
-    made = goals.goals(run.results, run.latencies, run.idle, run.resident, run.inprocess)
+    made = goals.goals(run)
     return heading(run) + table(["what", "must", "aim", "measured (lowest–highest)", ""], [goal.cells() for goal in made])
 
 
@@ -117,6 +117,13 @@ def details(run):
     if run.idle:
         lines += ["", f"## Memory of an idle connection, {run.connections} of them", ""]
         lines += table(["", "bytes"], [[name, f"{value:.0f}"] for name, value in run.idle.items()])
+    if run.many:
+        lines += ["", "## A small hit of the account API, any of so many", ""]
+        made, first = [], [r["cpu"] for r in next(iter(run.many.values()))]
+        for name, rows in run.many.items():
+            cpu = [r["cpu"] for r in rows]
+            made.append([name, f"{statistics.median(cpu):.1f} ({min(cpu):.1f}–{max(cpu):.1f})", goals.Ratio(cpu, first), f"{rows[-1]['resident'] / 2**20:.0f}"])
+        lines += table(["entries", "µs of CPU", "÷ the first", "MB resident"], made)
     if run.resident:
         lines += ["", "## Resident memory, before the load and at most after a part of it", ""]
         rows = [[name, f"{a / 2**20:.1f}", f"{b / 2**20:.1f}"] for name, (a, b) in run.resident.items()]

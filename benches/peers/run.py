@@ -27,7 +27,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2, help="of each measurement")
     parser.add_argument("--sizes", default="2,10,60", help="of the conversation, in KB")
-    parser.add_argument("--only", default="pass,get,hit,post,latency,idle", help="some of these")
+    parser.add_argument("--only", default="pass,get,hit,post,latency,idle,many", help="some of these")
     parser.add_argument("--peers", help="only these, and no goals: " + ", ".join(scenarios.Gateways.START))
     parser.add_argument("--inprocess", type=pathlib.Path, metavar="FILE", help="what `cargo bench` printed")
     parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md and docs/benchmarks-run.md")
@@ -47,6 +47,7 @@ class Run:
         self.busy = "%.1f" % os.getloadavg()[0]
         self.connections = 1000 if options.quick else IDLE
         self.results, self.latencies, self.idle, self.resident, self.lost = {}, {}, {}, {}, {}
+        self.many = {}
         self.sizes = bodies.write(peers.ROOT, peers.WORK)
         self.told = {}
         self.inprocess = options.inprocess.read_text() if options.inprocess else ""
@@ -124,6 +125,27 @@ class Run:
                 gateways.stop()
         print("idle connections", file=sys.stderr, flush=True)
 
+    def measure_many(self):
+        """A hit while there is one answer, and, in another process, while there are very many."""
+        processes = []
+        try:
+            targets = []
+            for entries in (1, scenarios.MANY):
+                processes.append(scenarios.many(self.options.deskbridge, entries))
+                targets.append(scenarios.one_of(processes[-1], entries))
+                measure.ask_for_all(targets[-1])
+            for turn in range(self.options.rounds + 1):
+                for target in targets:
+                    result = measure.load(target, self.options.seconds if turn else 1)
+                    if sum(result["calls"].values()) > 0.01:
+                        raise measure.Failed(f"one of {target.name}: the backend was asked")
+                    if turn:
+                        self.many.setdefault(target.name, []).append(result)
+        finally:
+            for process in processes:
+                process.stop()
+        print("very many entries", file=sys.stderr, flush=True)
+
     def go(self):
         upstream = gateways = None
         names = set(self.options.peers.split(",")) if self.options.peers else None
@@ -142,6 +164,8 @@ class Run:
             gateways.stop()
             if "idle" in self.only:
                 self.measure_idle()
+            if "many" in self.only and not names:
+                self.measure_many()
         finally:
             for process in (gateways, upstream):
                 if process:

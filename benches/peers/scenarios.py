@@ -9,7 +9,9 @@ THIRD = "/third-party/v1/conversations/{n}"
 V1 = "/v1/accounts/1/conversations/n:{n}"
 AGENT = {"api_access_token": peers.SECRETS["BENCH_AGENT"]}
 BEARER = {"authorization": f"Bearer {peers.SECRETS['BENCH_BEARER']}"}
+CONTACT = "/api/v1/accounts/1/contacts/{n}"
 SIZES = (2, 10, 60)
+MANY = 1_000_000
 
 
 class Gateways:
@@ -22,8 +24,8 @@ class Gateways:
         "njs": lambda binary: peers.nginx("njs", 19404),
         "node": lambda binary: peers.node(19405),
         "haproxy": lambda binary: peers.haproxy(19406),
-        "off": lambda binary: peers.deskbridge(binary, "deskbridge-off", 19410, cache=False),
-        "on": lambda binary: peers.deskbridge(binary, "deskbridge-on", 19411, cache=True),
+        "off": lambda binary: peers.deskbridge(binary, "deskbridge-off", 19410, "false"),
+        "on": lambda binary: peers.deskbridge(binary, "deskbridge-on", 19411, "true"),
     }
 
     def __init__(self, binary, names=None):
@@ -128,6 +130,18 @@ def at_a_rate(gateways):
     if "lua" in gateways:
         made.append(Target("nginx + Lua", gateways["lua"], PUBLIC, 10_000))
     return made
+
+
+def many(binary, entries):
+    """A gateway with room for so many answers."""
+    port = 19412 if entries == 1 else 19413
+    more = ("--mappings", peers.lasting())
+    return peers.deskbridge(binary, f"deskbridge-of-{entries}", port, "true, max_bytes: 8GiB", *more)
+
+
+def one_of(process, entries):
+    """A small answer from memory: one of so many, and there are no others."""
+    return Target(f"{entries:,}", process, CONTACT, 1, AGENT, one=entries == 1, other=True, any_of=entries)
 
 
 # Whose memory is measured, and as what.

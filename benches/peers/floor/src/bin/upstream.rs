@@ -21,6 +21,8 @@ struct Answers {
     inbox: Vec<u8>,
     identities: Vec<u8>,
     created: Vec<u8>,
+    /// What stands before, between and behind the number of a contact.
+    contact: Vec<String>,
     /// By the thousands of the conversation's number: 2, 10 and 60; 9 is the stand-in; 102 and so on
     /// must not be kept.
     conversations: HashMap<u32, Vec<u8>>,
@@ -58,6 +60,10 @@ impl Answers {
             inbox: answer("200 OK", "", &file("inbox.json")?),
             identities: answer("200 OK", "", &file("identities.json")?),
             created: answer("201 Created", "", &file("created.json")?),
+            contact: String::from_utf8(file("contact.json")?)?
+                .split('@')
+                .map(str::to_owned)
+                .collect(),
             conversations,
             folder: folder.to_owned(),
             looked_up: Cell::new(0),
@@ -83,6 +89,17 @@ impl Answers {
             return Some(&self.inbox);
         }
         find(target, b"/identities").map(|_| &*self.identities)
+    }
+
+    /// A contact of its own for every number, which may be kept for a day.
+    fn contact(&self, target: &[u8]) -> Option<Vec<u8>> {
+        let number = target.strip_prefix(b"/v1/accounts/1/contacts/n:")?;
+        if number.contains(&b'/') {
+            return None;
+        }
+        self.looked_up.set(self.looked_up.get() + 1);
+        let body = self.contact.join(&digits(number).to_string());
+        Some(answer("200 OK", "Cache-Control: max-age=86400\r\n", body.as_bytes()))
     }
 
     fn told(&self, target: &[u8]) -> Option<Vec<u8>> {
@@ -142,7 +159,7 @@ async fn converse(mut stream: TcpStream, answers: Rc<Answers>) -> Result<(), Fai
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         if target == b"/counts" {
             stream.write_all(&answers.counts()).await?;
-        } else if let Some(told) = answers.told(target) {
+        } else if let Some(told) = answers.told(target).or_else(|| answers.contact(target)) {
             stream.write_all(&told).await?;
         } else if let Some(found) = answers.find(method, target) {
             stream.write_all(found).await?;
