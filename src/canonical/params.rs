@@ -117,16 +117,22 @@ impl Params {
     fn copy(&mut self, from: &Self, entry: Entry) -> Option<()> {
         let start = u16::try_from(self.text().len()).ok()?;
         let end = start.checked_add(entry.end.checked_sub(entry.start)?)?;
-        self.add(from.bytes(entry), Entry { position: entry.position, start, end });
+        self.add(from.piece(entry), Entry { position: entry.position, start, end });
         Some(())
     }
 
-    fn bytes(&self, entry: Entry) -> &[u8] {
+    /// Every value at a position, for those to whom text is bytes.
+    pub fn bytes(&self, position: u8) -> impl Iterator<Item = &[u8]> {
+        let there = self.entries().iter().filter(move |entry| entry.position == position);
+        there.map(|entry| self.piece(*entry))
+    }
+
+    fn piece(&self, entry: Entry) -> &[u8] {
         self.text().get(usize::from(entry.start)..usize::from(entry.end)).unwrap_or_default()
     }
 
     fn value(&self, entry: Entry) -> &str {
-        std::str::from_utf8(self.bytes(entry)).unwrap_or_default()
+        std::str::from_utf8(self.piece(entry)).unwrap_or_default()
     }
 
     /// The same parameters without those at the positions that `drop` names.
@@ -183,6 +189,7 @@ mod tests {
         assert_eq!(params.get(0), Some("acc_1"));
         assert_eq!(params.get(1), None);
         assert_eq!(params.all(3).collect::<Vec<_>>(), ["contact", "messages"]);
+        assert!(params.bytes(3).eq([&b"contact"[..], b"messages"]));
         assert!(!params.push(4, &"x".repeat(70_000)));
         assert_eq!(params.without(|p| p == 3).iter().count(), 1);
         assert!(params.has(3) && !params.has(1));

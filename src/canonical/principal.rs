@@ -27,15 +27,25 @@ pub enum Actor {
     Platform(Arc<str>),
 }
 
+impl Actor {
+    /// What [`Actor`] displays: its kind with a colon, and whose reference it has.
+    #[must_use]
+    pub fn parts(&self) -> (&'static str, &str) {
+        match self {
+            Self::Gateway => ("gateway", ""),
+            Self::ContactIdentity(id) => ("contact-identity:", id),
+            Self::Agent(id) => ("agent:", id),
+            Self::Bot(id) => ("bot:", id),
+            Self::Platform(id) => ("platform:", id),
+        }
+    }
+}
+
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Gateway => f.write_str("gateway"),
-            Self::ContactIdentity(id) => write!(f, "contact-identity:{id}"),
-            Self::Agent(id) => write!(f, "agent:{id}"),
-            Self::Bot(id) => write!(f, "bot:{id}"),
-            Self::Platform(id) => write!(f, "platform:{id}"),
-        }
+        let (kind, id) = self.parts();
+        f.write_str(kind)?;
+        f.write_str(id)
     }
 }
 

@@ -1,14 +1,13 @@
 //! A canonical request as an HTTP request: the operation's own path, query, headers and body.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, IF_MATCH, USER_AGENT};
 use http::uri::{self, Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use http_body_util::Full;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode, utf8_percent_encode};
 
 use crate::canonical::contract::{Location, Operation};
 use crate::canonical::{FieldProblem, Params, Problem, ProblemCode, Request};
@@ -19,6 +18,21 @@ use crate::upstream::{Unusable, room};
 /// What stands as it is in a path or query: unreserved (RFC 3986), and the colon of aliases.
 const ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
+
+/// The same, as a table: what does not stand there is `false`.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0_u8;
+    loop {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b':') {
+            plain[byte as usize] = true;
+        }
+        if byte == u8::MAX {
+            break plain;
+        }
+        byte += 1;
+    }
+};
 
 const ACTOR: HeaderName = HeaderName::from_static("deskbridge-actor");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -137,6 +151,7 @@ enum Piece {
 #[derive(Debug)]
 struct Query {
     position: u8,
+    /// With what comes before and after it: `&name=`.
     name: Box<str>,
     explode: bool,
 }
@@ -163,7 +178,7 @@ impl Address {
         path.push(Piece::Text(rest.into()));
         let query = at(Location::Query).map(|(position, p)| Query {
             position,
-            name: p.name.clone(),
+            name: format!("&{}=", utf8_percent_encode(&p.name, ENCODED)).into(),
             explode: p.explode,
         });
         Self {
@@ -208,20 +223,31 @@ impl Address {
         *request.uri_mut() = self.uri(base, &asked.params, text)?;
         let headers = request.headers_mut();
         *headers = if self.binary { head.binary.clone() } else { head.json.clone() };
-        headers.insert(ACTOR, written("Deskbridge-Actor", &asked.actor, text)?);
         let record = &asked.record;
-        if record.request_id().as_str().is_empty() {
+        let is_traced = !record.request_id().is_empty();
+        // Each has its place there: none has to be looked up.
+        for (name, value) in headers.iter_mut() {
+            if *name == ACTOR {
+                let (kind, id) = asked.actor.parts();
+                text.extend_from_slice(kind.as_bytes());
+                text.extend_from_slice(id.as_bytes());
+                *value = sealed("Deskbridge-Actor", text)?;
+            } else if is_traced && *name == REQUEST_ID {
+                *value = record.request_id().header();
+            } else if is_traced && *name == TRACEPARENT {
+                record.trace().child().write(|piece| text.extend_from_slice(piece.as_bytes()));
+                *value = sealed("traceparent", text)?;
+            }
+        }
+        if !is_traced {
             headers.remove(REQUEST_ID);
             headers.remove(TRACEPARENT);
-        } else {
-            headers.insert(REQUEST_ID, record.request_id().header());
-            record.trace().child().write(|piece| text.extend_from_slice(piece.as_bytes()));
-            headers.insert(TRACEPARENT, sealed("traceparent", text)?);
         }
         for (position, name) in &self.headers {
             if let Some(given) = asked.params.get(*position) {
-                let given = if *name == IF_MATCH { tag(given) } else { given.into() };
-                headers.insert(name.clone(), written(name.as_str(), &given, text)?);
+                let given = if *name == IF_MATCH { tag(given) } else { Cow::Borrowed(given) };
+                text.extend_from_slice(given.as_bytes());
+                headers.insert(name.clone(), sealed(name.as_str(), text)?);
             }
         }
         if let Some(media) = self.media.as_ref().filter(|_| !body.is_empty()) {
@@ -242,9 +268,9 @@ impl Address {
             match piece {
                 Piece::Text(literal) => text.extend_from_slice(literal.as_bytes()),
                 Piece::Parameter(position) => {
-                    match position.and_then(|position| params.get(position)) {
+                    match position.and_then(|position| params.bytes(position).next()) {
                         // Dots would be taken as steps through the path, encoded or not.
-                        Some("" | "." | "..") => return Err(ProblemCode::NotFound.into()),
+                        Some(b"" | b"." | b"..") => return Err(ProblemCode::NotFound.into()),
                         Some(value) => encode(value, text),
                         None => {
                             let error = Error::from(ProblemCode::Internal);
@@ -254,19 +280,17 @@ impl Address {
                 }
             }
         }
-        let mut separator = b'?';
+        let query = text.len();
         for query in &self.query {
-            for (index, value) in params.all(query.position).enumerate() {
-                if query.explode || index == 0 {
-                    text.extend_from_slice(&[separator]);
-                    encode(&query.name, text);
-                    text.extend_from_slice(b"=");
-                    separator = b'&';
-                } else {
-                    text.extend_from_slice(b",");
-                }
+            for (index, value) in params.bytes(query.position).enumerate() {
+                let before = if query.explode || index == 0 { query.name.as_bytes() } else { b"," };
+                text.extend_from_slice(before);
                 encode(value, text);
             }
+        }
+        // The first of them is told apart.
+        if let Some(separator) = text.get_mut(query) {
+            *separator = b'?';
         }
         let none = |e: http::Error| {
             Error::from(ProblemCode::Internal).within("an address that is none").because(e)
@@ -281,27 +305,15 @@ fn tag(text: &str) -> Cow<'_, str> {
     if text == "*" || text.contains('"') { text.into() } else { format!("\"{text}\"").into() }
 }
 
-fn encode(value: &str, text: &mut BytesMut) {
+fn encode(value: &[u8], text: &mut BytesMut) {
     // Mostly ids and words, of which nothing is encoded.
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b':');
-    if value.bytes().all(plain) {
-        text.extend_from_slice(value.as_bytes());
+    if value.iter().all(|byte| PLAIN.get(usize::from(*byte)) == Some(&true)) {
+        text.extend_from_slice(value);
         return;
     }
-    for part in utf8_percent_encode(value, ENCODED) {
+    for part in percent_encode(value, ENCODED) {
         text.extend_from_slice(part.as_bytes());
     }
-}
-
-/// A header's value, written to the end of `text`.
-fn written(
-    header: &str,
-    value: &impl fmt::Display,
-    text: &mut BytesMut,
-) -> Result<HeaderValue, Error> {
-    // It grows as it must.
-    let _ = write!(text, "{value}");
-    sealed(header, text)
 }
 
 /// A header's value: all of `text`, which is empty then.

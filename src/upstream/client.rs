@@ -1,5 +1,5 @@
-//! One exchange over a pooled connection, bounded in bytes. How long it may take and whether another
-//! one follows is decided around it.
+//! One exchange over a pooled connection, bounded in bytes and time. How long it may take and whether
+//! another one follows is decided around it.
 
 use std::error::Error as StdError;
 
@@ -8,12 +8,13 @@ use http::HeaderMap;
 use http::StatusCode;
 use http::Uri;
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use crate::upstream::Params;
 use crate::upstream::connect::{Connector, Unreached};
 use crate::upstream::file;
 use crate::upstream::pool::Pool;
-use crate::upstream::resilience::attempt::Limit;
+use crate::upstream::resilience::attempt::{Limit, Patience};
 use crate::upstream::sent::Sent;
 
 /// Connections to one backend.
@@ -38,6 +39,8 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// When it ended.
+    pub(super) at: Instant,
 }
 
 /// Why nothing usable came back.
@@ -74,15 +77,17 @@ impl Client {
         &self,
         request: &mut http::Request<Sent>,
         binary: bool,
+        patience: &Patience,
     ) -> Result<Received, Failure> {
-        let (mut wire, answer) = self.pool.send(request).await?;
+        let (mut wire, answer) = self.pool.send(request, patience).await?;
         let (head, body) = answer.into_parts();
         if binary && file::is_one(head.status) {
             self.pool.lend(wire);
             return Ok(Received::File(head.status, head.headers, body));
         }
-        let body = wire.read(body, self.max_answer_bytes).await?;
-        self.pool.keep(wire).await;
-        Ok(Received::Whole(Answer { status: head.status, headers: head.headers, body }))
+        let body = wire.read(body, self.max_answer_bytes, patience).await?;
+        let at = Instant::now();
+        self.pool.keep(wire, at).await;
+        Ok(Received::Whole(Answer { status: head.status, headers: head.headers, body, at }))
     }
 }

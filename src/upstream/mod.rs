@@ -31,6 +31,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::Instant;
 use tower::Service;
 
 use crate::canonical::{Contract, ProblemCode, Request, Response, Upload};
@@ -212,16 +213,17 @@ impl Inner {
             return Err(Error::from(ProblemCode::Internal).within("no such operation"));
         };
         self.tally.calls.fetch_add(1, Ordering::Relaxed);
-        let Some(deadline) = Deadline::begin(self.timeout, request.record.deadline(), address.safe)
-        else {
+        let mut now = Instant::now();
+        let client = request.record.deadline();
+        let Some(deadline) = Deadline::begin(now, self.timeout, client, address.safe) else {
             let error = Error::from(ProblemCode::UpstreamTimeout);
             return Err(self.blamed(address, error.within("not asked: the client's time is over")));
         };
-        let mut round = self.retry.begin(address.safe, deadline);
+        let mut round = self.retry.begin(address.safe, deadline, now);
         loop {
             // Anew each time: an attempt has its own place in the trace.
             let mut sent = address.request(&self.base, &self.head, request)?;
-            let patience = Patience::new(deadline, round.attempt());
+            let patience = Patience::new(deadline, round.attempt(), now);
             let upload = request.upload.as_ref();
             let trouble = match self.attempt(address, &mut sent, patience, upload).await {
                 Ok(answer) => return Ok(answer),
@@ -233,6 +235,7 @@ impl Inner {
             request.record.upstream_retried();
             // Boxed: hardly a call is repeated.
             Box::pin(tokio::time::sleep(pause)).await;
+            now = Instant::now();
         }
     }
 
@@ -248,9 +251,15 @@ impl Inner {
         let received = match upload {
             // Boxed: hardly a request is one.
             Some(file) => {
-                Box::pin(self.sending(file, self.client.exchange(sent, address.binary))).await
+                let endless = Patience::endless(patience.since);
+                let exchange = self.client.exchange(sent, address.binary, &endless);
+                Box::pin(self.sending(file, exchange)).await
             }
-            None => patience.with(self.client.exchange(sent, address.binary)).await,
+            None => self.client.exchange(sent, address.binary, &patience).await,
+        };
+        let now = match &received {
+            Ok(Received::Whole(answer)) => answer.at,
+            _ => Instant::now(),
         };
         let result = match received {
             Ok(Received::Whole(answer)) => classify::answer(address, answer),
@@ -262,7 +271,7 @@ impl Inner {
             Err(failure) => Err(failure.into()),
         };
         let kind = result.as_ref().err().map(|trouble| trouble.kind);
-        pass.ended(kind.map_or(Verdict::Success, classify::Kind::verdict), kind);
+        pass.ended(kind.map_or(Verdict::Success, classify::Kind::verdict), kind, now);
         result
     }
 

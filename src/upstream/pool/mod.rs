@@ -8,6 +8,8 @@
 //! A pool that comes with hyper has a task for each connection, and channels to it; what they cost is
 //! in `docs/decisions/0007-connections-to-backends.md`.
 
+pub(super) mod alarm;
+
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -29,6 +31,8 @@ use tower::ServiceExt as _;
 use crate::turn::InTurn;
 use crate::upstream::client::Failure;
 use crate::upstream::connect::Connector;
+use crate::upstream::pool::alarm::Alarm;
+use crate::upstream::resilience::attempt::Patience;
 use crate::upstream::sent::Sent;
 
 /// Most bytes of an answer's head.
@@ -66,9 +70,17 @@ pub(super) struct Wire<T: Read + Write = Stream> {
     sender: http1::SendRequest<Sent>,
     /// `None` once it is closed.
     connection: Option<Pin<Box<http1::Connection<T, Sent>>>>,
+    alarm: Alarm,
 }
 
-type Unanswered = TrySendError<Request<Sent>>;
+/// Why a request has no answer.
+#[derive(Debug)]
+enum Unanswered {
+    /// The connection was closed before anything was written to it.
+    Unsent(Request<Sent>, hyper::Error),
+    /// Whatever else it is.
+    Failed(Failure),
+}
 type Stream = InTurn<MaybeHttpsStream<TokioIo<TcpStream>>>;
 
 impl Pool {
@@ -85,21 +97,21 @@ impl Pool {
     pub(super) async fn send(
         &self,
         request: &mut Request<Sent>,
+        patience: &Patience,
     ) -> Result<(Wire, Response<Incoming>), Failure> {
         loop {
-            let waited = self.0.take();
+            let waited = self.0.take(patience.since);
             let is_new = waited.is_none();
             let mut wire = match waited {
                 Some(wire) => wire,
                 // Boxed: mostly one has waited.
-                None => Box::pin(self.0.connect()).await?,
+                None => Box::pin(patience.with(self.0.connect())).await?,
             };
-            match wire.ask(request).await {
+            match wire.ask(request, patience).await {
                 Ok(answer) => return Ok((wire, answer)),
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) if !is_new => *request = unsent,
-                    _ => return Err(Failure::Broken(error.into_error().into())),
-                },
+                Err(Unanswered::Unsent(unsent, _)) if !is_new => *request = unsent,
+                Err(Unanswered::Unsent(_, error)) => return Err(Failure::Broken(error.into())),
+                Err(Unanswered::Failed(failure)) => return Err(failure),
             }
         }
     }
@@ -118,13 +130,13 @@ impl Pool {
                 }
             });
             over.await;
-            pool.keep(wire).await;
+            pool.keep(wire, Instant::now()).await;
         });
     }
 
-    /// Keeps a connection whose answer was read, for the next request; unless one of its ends closed
-    /// it.
-    pub(super) async fn keep(&self, mut wire: Wire) {
+    /// Keeps a connection whose answer was read `now`, for the next request; unless one of its ends
+    /// closed it.
+    pub(super) async fn keep(&self, mut wire: Wire, now: Instant) {
         if !wire.sender.is_ready() {
             poll_fn(|cx| {
                 wire.drive(cx);
@@ -136,7 +148,7 @@ impl Pool {
             return;
         }
         let mut waiting = self.0.waiting();
-        waiting.wires.push((Instant::now(), wire));
+        waiting.wires.push((now, wire));
         if !std::mem::replace(&mut waiting.watched, true) {
             tokio::spawn(close_the_old(Arc::downgrade(&self.0), self.0.patience));
         }
@@ -150,10 +162,10 @@ impl Inner {
 
     /// One that waited. Whether the backend has closed it is seen when it is moved, which looks for
     /// something to read before it writes.
-    fn take(&self) -> Option<Wire> {
+    fn take(&self, now: Instant) -> Option<Wire> {
         loop {
             let (since, wire) = self.waiting().wires.pop()?;
-            if since.elapsed() < self.patience && wire.sender.is_ready() {
+            if now.saturating_duration_since(since) < self.patience && wire.sender.is_ready() {
                 return Some(wire);
             }
         }
@@ -164,7 +176,17 @@ impl Inner {
         let stream = InTurn::new(stream.map_err(Failure::Connect)?);
         let made = self.protocol.handshake(stream).await;
         let (sender, connection) = made.map_err(|error| Failure::Broken(error.into()))?;
-        Ok(Wire { sender, connection: Some(Box::pin(connection)) })
+        let connection = Some(Box::pin(connection));
+        Ok(Wire { sender, connection, alarm: Alarm::default() })
+    }
+}
+
+impl From<TrySendError<Request<Sent>>> for Unanswered {
+    fn from(mut error: TrySendError<Request<Sent>>) -> Self {
+        match error.take_message() {
+            Some(unsent) => Self::Unsent(unsent, error.into_error()),
+            None => Self::Failed(Failure::Broken(error.into_error().into())),
+        }
     }
 }
 
@@ -207,11 +229,18 @@ async fn close_the_old(pool: Weak<Inner>, patience: Duration) {
 impl<T: Read + Write + Unpin + Send> Wire<T> {
     /// Takes a request, sends it and waits for the head of its answer. An error has the request with it
     /// where nothing of it was written.
-    async fn ask(&mut self, request: &mut Request<Sent>) -> Result<Response<Incoming>, Unanswered> {
+    async fn ask(
+        &mut self,
+        request: &mut Request<Sent>,
+        patience: &Patience,
+    ) -> Result<Response<Incoming>, Unanswered> {
         let mut answered = pin!(self.sender.try_send_request(std::mem::take(request)));
         poll_fn(|cx| {
             drive(&mut self.connection, cx);
-            answered.as_mut().poll(cx)
+            if let Poll::Ready(answered) = answered.as_mut().poll(cx) {
+                return Poll::Ready(answered.map_err(Unanswered::from));
+            }
+            patience.over(&mut self.alarm, cx).map(|late| Err(Unanswered::Failed(late)))
         })
         .await
     }
@@ -222,7 +251,12 @@ impl<T: Read + Write + Unpin + Send> Wire<T> {
     }
 
     /// Reads the whole body of the answer that came over it.
-    pub(super) async fn read(&mut self, mut body: Incoming, most: usize) -> Result<Bytes, Failure> {
+    pub(super) async fn read(
+        &mut self,
+        mut body: Incoming,
+        most: usize,
+        patience: &Patience,
+    ) -> Result<Bytes, Failure> {
         let expected = body.size_hint().lower();
         if expected > most as u64 {
             return Err(Failure::TooLarge(most));
@@ -230,15 +264,20 @@ impl<T: Read + Write + Unpin + Send> Wire<T> {
         let (mut first, mut whole) = (Bytes::new(), BytesMut::new());
         loop {
             let frame = poll_fn(|cx| {
-                let frame = Pin::new(&mut body).poll_frame(cx);
-                if frame.is_ready() {
-                    return frame;
+                let mut frame = Pin::new(&mut body).poll_frame(cx);
+                if frame.is_pending() {
+                    self.drive(cx);
+                    frame = Pin::new(&mut body).poll_frame(cx);
                 }
-                self.drive(cx);
-                Pin::new(&mut body).poll_frame(cx)
+                match frame {
+                    Poll::Ready(frame) => {
+                        Poll::Ready(frame.map(|f| f.map_err(|error| Failure::Cut(error.into()))))
+                    }
+                    Poll::Pending => patience.over(&mut self.alarm, cx).map(|late| Some(Err(late))),
+                }
             });
             let Some(frame) = frame.await else { break };
-            let frame = frame.map_err(|error| Failure::Cut(error.into()))?;
+            let frame = frame?;
             // Trailers say nothing that is asked for.
             let Ok(data) = frame.into_data() else { continue };
             if data.len() > most.saturating_sub(first.len().max(whole.len())) {

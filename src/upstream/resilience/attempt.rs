@@ -5,21 +5,22 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use pin_project_lite::pin_project;
-use tokio::time::{Instant, Timeout};
+use tokio::time::Instant;
 
 use crate::upstream::client::Failure;
+use crate::upstream::pool::alarm::Alarm;
 use crate::upstream::resilience::deadline::Deadline;
 
 /// When an attempt ends, and why.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::upstream) struct Patience {
-    until: Instant,
-    limit: Limit,
+    /// When it began.
+    pub(in crate::upstream) since: Instant,
+    /// `None` where somebody else ends it.
+    until: Option<(Instant, Limit)>,
 }
 
 /// Whose limit it was.
@@ -44,45 +45,45 @@ impl fmt::Display for Limit {
 }
 
 impl Patience {
-    /// With an attempt that begins now; `early` where another one may follow.
-    pub(in crate::upstream) fn new(deadline: Deadline, early: Option<Duration>) -> Self {
+    /// With an attempt that begins `now`; `early` where another one may follow.
+    pub(in crate::upstream) fn new(
+        deadline: Deadline,
+        early: Option<Duration>,
+        now: Instant,
+    ) -> Self {
         let own = if deadline.is_clients() { Limit::Client } else { Limit::Call };
-        match early.map(|time| Instant::now() + time).filter(|at| *at < deadline.at()) {
-            Some(until) => Self { until, limit: Limit::Attempt },
-            None => Self { until: deadline.at(), limit: own },
+        let until = match early.map(|time| now + time).filter(|at| *at < deadline.at()) {
+            Some(until) => (until, Limit::Attempt),
+            None => (deadline.at(), own),
+        };
+        Self { since: now, until: Some(until) }
+    }
+
+    /// With an attempt that somebody else ends.
+    pub(in crate::upstream) fn endless(now: Instant) -> Self {
+        Self { since: now, until: None }
+    }
+
+    /// Whether it is over. If not, `alarm` wakes whoever polls when it is.
+    pub(in crate::upstream) fn over(
+        &self,
+        alarm: &mut Alarm,
+        cx: &mut Context<'_>,
+    ) -> Poll<Failure> {
+        match self.until {
+            Some((until, limit)) => alarm.poll(until, cx).map(|()| Failure::Timeout(limit)),
+            None => Poll::Pending,
         }
     }
 
-    /// Waits for an exchange no longer than that.
-    pub(in crate::upstream) fn with<T, F>(self, exchange: F) -> Bounded<F>
-    where
-        F: Future<Output = Result<T, Failure>>,
-    {
-        Bounded { exchange: tokio::time::timeout_at(self.until, exchange), limit: self.limit }
-    }
-}
-
-pin_project! {
-    /// An exchange that ends in time. A future by name: an `async fn` would have a place for the
-    /// exchange before it begins and another one for while it runs.
-    #[derive(Debug)]
-    pub(in crate::upstream) struct Bounded<F> {
-        #[pin]
-        exchange: Timeout<F>,
-        limit: Limit,
-    }
-}
-
-impl<T, F: Future<Output = Result<T, Failure>>> Future for Bounded<F> {
-    type Output = Result<T, Failure>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let limit = *this.limit;
-        this.exchange.poll(cx).map(|ended| match ended {
-            Ok(ended) => ended,
-            Err(_elapsed) => Err(Failure::Timeout(limit)),
-        })
+    /// Waits no longer than that for what has no alarm yet.
+    pub(in crate::upstream) async fn with<T>(
+        &self,
+        waited: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let Some((until, limit)) = self.until else { return waited.await };
+        let ended = tokio::time::timeout_at(until, waited).await;
+        ended.map_err(|_elapsed| Failure::Timeout(limit)).flatten()
     }
 }
 
@@ -104,15 +105,25 @@ mod tests {
         ] {
             let began = Instant::now();
             let client = client.map(|n: u32| began + n * second);
-            let deadline = Deadline::begin(5 * second, client, true).unwrap();
-            let patience = Patience::new(deadline, early.map(|n: u32| n * second));
+            let deadline = Deadline::begin(began, 5 * second, client, true).unwrap();
+            let patience = Patience::new(deadline, early.map(|n: u32| n * second), began);
             let never = std::future::pending::<Result<(), _>>();
             let Err(Failure::Timeout(which)) = patience.with(never).await else { panic!() };
             assert_eq!((which, began.elapsed()), (limit, took * second));
+            // The same for what has an alarm.
+            let began = Instant::now();
+            let client = client.map(|at| at + took * second);
+            let deadline = Deadline::begin(began, 5 * second, client, true).unwrap();
+            let patience = Patience::new(deadline, early.map(|n: u32| n * second), began);
+            let mut alarm = Alarm::default();
+            let over = std::future::poll_fn(|cx| patience.over(&mut alarm, cx)).await;
+            let Failure::Timeout(which) = over else { panic!() };
+            assert_eq!((which, began.elapsed()), (limit, took * second));
         }
-        let deadline = Deadline::begin(second, None, true).unwrap();
+        let now = Instant::now();
+        let deadline = Deadline::begin(now, second, None, true).unwrap();
         tokio::time::advance(2 * second).await;
-        let at_once = Patience::new(deadline, None).with(async { Ok(7) }).await;
+        let at_once = Patience::new(deadline, None, now).with(async { Ok(7) }).await;
         assert!(matches!(at_once, Ok(7)), "what is ready needs no time");
     }
 }

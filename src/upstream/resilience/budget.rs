@@ -7,6 +7,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::upstream::resilience::window::{Counts, Window};
 
 /// What the share is taken of.
@@ -39,9 +41,9 @@ impl Budget {
         Self { params, window: Mutex::new(Window::new(Duration::from_secs(SECONDS))) }
     }
 
-    /// A call begins.
-    pub(in crate::upstream) fn deposit(&self) {
-        self.window().add(false);
+    /// A call begins `now`.
+    pub(in crate::upstream) fn deposit(&self, now: Instant) {
+        self.window().add(false, now);
     }
 
     /// Takes one repetition, where there is one left.
@@ -82,7 +84,7 @@ mod tests {
     async fn a_share_of_the_calls_and_a_few_in_any_case() {
         let budget = Budget::new(Params { percent: 20, min_per_second: 1 });
         assert_eq!((budget.left(), spent(&budget), budget.left()), (10, 10, 0));
-        (0..100).for_each(|_| budget.deposit());
+        (0..100).for_each(|_| budget.deposit(Instant::now()));
         assert_eq!((budget.left(), spent(&budget)), (20, 20));
         // Ten seconds later nothing of that counts, the calls neither.
         tokio::time::advance(Duration::from_secs(SECONDS)).await;
@@ -92,7 +94,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nothing_is_nothing() {
         let budget = Budget::new(Params { percent: 0, min_per_second: 0 });
-        (0..100).for_each(|_| budget.deposit());
+        (0..100).for_each(|_| budget.deposit(Instant::now()));
         assert!(!budget.withdraw());
     }
 }

@@ -16,14 +16,14 @@ pub(in crate::upstream) struct Deadline {
 }
 
 impl Deadline {
-    /// A call that begins now and may take `total`; `client` is when nobody waits any longer.
+    /// A call that begins `now` and may take `total`; `client` is when nobody waits any longer.
     /// `None`: that was before now.
     pub(in crate::upstream) fn begin(
+        now: Instant,
         total: Duration,
         client: Option<Instant>,
         safe: bool,
     ) -> Option<Self> {
-        let now = Instant::now();
         let own = now + total;
         match client {
             Some(at) if at <= now => None,
@@ -56,7 +56,7 @@ mod tests {
     async fn a_read_ends_with_its_client_and_a_write_does_not() {
         let second = Duration::from_secs(1);
         let now = Instant::now();
-        let of = |client, safe| Deadline::begin(5 * second, client, safe);
+        let of = |client, safe| Deadline::begin(now, 5 * second, client, safe);
         for (client, safe, left, clients) in [
             (None, true, 5, false),
             (Some(now + 9 * second), true, 5, false),

@@ -75,9 +75,10 @@ async fn a_request_is_one_write_and_an_ordinary_answer_one_read() {
     let counts = Arc::new(Counts::default());
     let stream = TokioIo::new(Counting { pipe: near, counts: Arc::clone(&counts) });
     let (sender, connection) = http1::handshake(stream).await.unwrap();
-    let mut wire = Wire { sender, connection: Some(Box::pin(connection)) };
+    let mut wire = Wire { sender, connection: Some(Box::pin(connection)), alarm: Alarm::default() };
     let body = "x".repeat(4_000);
     let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let patience = endless();
     for sent in ["", "{}"] {
         let mut request = Request::new(Sent::Whole(Full::new(sent.into())));
         request.headers_mut().insert("host", http::HeaderValue::from_static("x"));
@@ -88,8 +89,8 @@ async fn a_request_is_one_write_and_an_ordinary_answer_one_read() {
             }
             far.write_all(answer.as_bytes()).await.unwrap();
         };
-        let (answered, ()) = tokio::join!(wire.ask(&mut request), backend);
-        let read = wire.read(answered.unwrap().into_body(), 8_000).await.unwrap();
+        let (answered, ()) = tokio::join!(wire.ask(&mut request, &patience), backend);
+        let read = wire.read(answered.unwrap().into_body(), 8_000, &patience).await.unwrap();
         assert_eq!(read, body);
         // What comes next is sent over it, and not before it is ready.
         assert!(wire.sender.is_ready() && wire.connection.is_some());

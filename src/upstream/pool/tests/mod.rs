@@ -69,12 +69,16 @@ async fn answers(mut stream: TcpStream, number: usize) {
     }
 }
 
+fn endless() -> Patience {
+    Patience::endless(Instant::now())
+}
+
 impl Both {
     async fn send(&self, path: &str) -> Result<(Wire, Incoming), Failure> {
         let mut request = Request::new(Sent::Whole(Full::default()));
         *request.uri_mut() = path.parse().unwrap();
         request.headers_mut().insert("host", http::HeaderValue::from_static("x"));
-        let (wire, answer) = self.pool.send(&mut request).await?;
+        let (wire, answer) = self.pool.send(&mut request, &endless()).await?;
         Ok((wire, answer.into_body()))
     }
 
@@ -85,8 +89,8 @@ impl Both {
     }
 
     async fn end(&self, mut wire: Wire, body: Incoming) -> String {
-        let body = wire.read(body, 64).await.unwrap();
-        self.pool.keep(wire).await;
+        let body = wire.read(body, 64, &endless()).await.unwrap();
+        self.pool.keep(wire, Instant::now()).await;
         String::from_utf8(body.to_vec()).unwrap()
     }
 
@@ -125,7 +129,7 @@ async fn what_waits_too_long_is_closed_and_what_does_not_is_kept() {
     // Whoever closes the old ones has begun.
     pass(Duration::ZERO).await;
     pass(half).await;
-    both.pool.keep(second.0).await;
+    both.pool.keep(second.0, Instant::now()).await;
     for (waiting, watched) in [(1, true), (0, false)] {
         assert_ne!(both.waiting(), waiting);
         pass(half).await;
@@ -182,10 +186,10 @@ async fn an_answer_in_pieces_is_gathered_and_one_that_is_too_large_is_refused() 
     assert_eq!((both.ask("/").await.as_str(), both.waiting()), ("0", 1));
     for (path, most) in [("/pieces", 5), ("/", 0)] {
         let (mut wire, body) = both.send(path).await.unwrap();
-        let refused = wire.read(body, most).await.unwrap_err();
+        let refused = wire.read(body, most, &endless()).await.unwrap_err();
         assert!(matches!(refused, Failure::TooLarge(m) if m == most), "{refused:?}");
         // What is left of the answer is not the start of another one.
-        both.pool.keep(wire).await;
+        both.pool.keep(wire, Instant::now()).await;
         assert_eq!(both.ask("/").await.len(), 1);
     }
 }

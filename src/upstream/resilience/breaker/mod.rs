@@ -205,14 +205,14 @@ impl Breaker {
         KeptAway(wait)
     }
 
-    fn told(&self, phases: u64, verdict: Verdict, kind: Option<Kind>) {
+    fn told(&self, phases: u64, verdict: Verdict, kind: Option<Kind>, now: Instant) {
         let mut inner = self.lock();
         let failed = verdict == Verdict::Failure;
         if let Some(kind) = kind.filter(|_| failed) {
             inner.last = Some((kind, Timestamp::now()));
         }
         if verdict != Verdict::Silence {
-            inner.window.add(failed);
+            inner.window.add(failed, now);
         }
         if inner.phases != phases {
             return;
@@ -283,17 +283,17 @@ pub(in crate::upstream) struct Pass<'b> {
 }
 
 impl Pass<'_> {
-    /// How the attempt ended: what it says of the backend, and what kind of trouble it was.
-    pub(in crate::upstream) fn ended(mut self, verdict: Verdict, kind: Option<Kind>) {
+    /// How the attempt ended `now`: what it says of the backend, and what kind of trouble it was.
+    pub(in crate::upstream) fn ended(mut self, verdict: Verdict, kind: Option<Kind>, now: Instant) {
         self.told = true;
-        self.breaker.told(self.phases, verdict, kind);
+        self.breaker.told(self.phases, verdict, kind, now);
     }
 }
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
         if !self.told {
-            self.breaker.told(self.phases, Verdict::Silence, None);
+            self.breaker.told(self.phases, Verdict::Silence, None, Instant::now());
         }
     }
 }

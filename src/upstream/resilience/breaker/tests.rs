@@ -35,11 +35,11 @@ fn breaker(params: Params) -> Breaker {
 }
 
 fn succeed(breaker: &Breaker) {
-    breaker.enter().unwrap().ended(Verdict::Success, None);
+    breaker.enter().unwrap().ended(Verdict::Success, None, Instant::now());
 }
 
 fn fail(breaker: &Breaker) {
-    breaker.enter().unwrap().ended(Verdict::Failure, Some(Kind::Timeout));
+    breaker.enter().unwrap().ended(Verdict::Failure, Some(Kind::Timeout), Instant::now());
 }
 
 fn opened() -> Breaker {
@@ -84,9 +84,9 @@ async fn half_open_it_lets_the_probes_through_and_closes_when_all_succeed() {
     let (first, second) = (breaker.enter().unwrap(), breaker.enter().unwrap());
     assert_eq!(breaker.seen().state, State::HalfOpen);
     assert_eq!(breaker.enter().unwrap_err(), KeptAway(SOON));
-    first.ended(Verdict::Success, None);
+    first.ended(Verdict::Success, None, Instant::now());
     assert_eq!(breaker.enter().unwrap_err(), KeptAway(SOON), "one of two is no reason for a third");
-    second.ended(Verdict::Success, None);
+    second.ended(Verdict::Success, None, Instant::now());
     let seen = breaker.seen();
     assert_eq!((seen.state, seen.attempts, seen.next), (State::Closed, 0, None));
     (0..3).for_each(|_| fail(&breaker));
@@ -100,7 +100,7 @@ async fn a_probe_that_fails_opens_it_again_for_the_whole_time() {
     let late = breaker.enter().unwrap();
     fail(&breaker);
     assert_eq!(breaker.enter().unwrap_err(), KeptAway(5 * SECOND));
-    late.ended(Verdict::Success, None);
+    late.ended(Verdict::Success, None, Instant::now());
     assert_eq!(breaker.seen().state, State::Open, "a probe of before says nothing now");
 }
 
@@ -111,7 +111,7 @@ async fn a_probe_that_nobody_waits_for_gives_its_place_back() {
     let (first, second) = (breaker.enter().unwrap(), breaker.enter().unwrap());
     assert!(breaker.enter().is_err());
     drop(first);
-    second.ended(Verdict::Silence, Some(Kind::CutShort));
+    second.ended(Verdict::Silence, Some(Kind::CutShort), Instant::now());
     succeed(&breaker);
     succeed(&breaker);
     assert_eq!(breaker.seen().state, State::Closed);
@@ -125,10 +125,10 @@ async fn what_began_before_it_opened_does_not_change_it() {
     advance(5 * SECOND).await;
     let probe = breaker.enter().unwrap();
     for pass in before {
-        pass.ended(Verdict::Failure, Some(Kind::Broken));
+        pass.ended(Verdict::Failure, Some(Kind::Broken), Instant::now());
     }
     assert_eq!(breaker.seen().state, State::HalfOpen);
-    probe.ended(Verdict::Success, None);
+    probe.ended(Verdict::Success, None, Instant::now());
     succeed(&breaker);
     assert_eq!(breaker.seen().state, State::Closed);
 }
@@ -228,7 +228,7 @@ proptest! {
                         {
                             tried.remove(at);
                         }
-                        pass.ended(verdict, Some(Kind::Broken));
+                        pass.ended(verdict, Some(Kind::Broken), Instant::now());
                     }
                     Step::Leave(which) if !under_way.is_empty() => {
                         let pass = under_way.swap_remove(which % under_way.len());

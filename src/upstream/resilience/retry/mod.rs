@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::upstream::classify::Trouble;
@@ -77,9 +78,14 @@ impl Retry {
         }
     }
 
-    /// A call begins.
-    pub(in crate::upstream) fn begin(&self, safe: bool, deadline: Deadline) -> Round<'_> {
-        self.budget.deposit();
+    /// A call begins `now`.
+    pub(in crate::upstream) fn begin(
+        &self,
+        safe: bool,
+        deadline: Deadline,
+        now: Instant,
+    ) -> Round<'_> {
+        self.budget.deposit(now);
         Round { retry: self, safe, deadline, attempts: 0 }
     }
 

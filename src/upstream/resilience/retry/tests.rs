@@ -18,7 +18,7 @@ fn retry(budget: budget::Params) -> Retry {
 }
 
 fn deadline(ms: u32) -> Deadline {
-    Deadline::begin(ms * MS, None, true).unwrap()
+    Deadline::begin(Instant::now(), ms * MS, None, true).unwrap()
 }
 
 #[test]
@@ -53,7 +53,7 @@ async fn only_what_changes_nothing_or_was_not_sent_is_asked_again() {
         (Kind::Open, false, false),
     ] {
         for (safe, again) in [(true, read), (false, write)] {
-            let mut round = retry.begin(safe, deadline(10_000));
+            let mut round = retry.begin(safe, deadline(10_000), Instant::now());
             round.attempt();
             assert_eq!(round.again(&trouble(kind, None)).is_some(), again, "{kind:?} {safe}");
         }
@@ -66,7 +66,7 @@ async fn only_what_changes_nothing_or_was_not_sent_is_asked_again() {
 async fn attempts_are_counted_and_the_last_one_is_not_ended_early() {
     let retry = retry(budget::Params::default());
     let early = Some(Params::default().attempt_timeout);
-    let mut read = retry.begin(true, deadline(10_000));
+    let mut read = retry.begin(true, deadline(10_000), Instant::now());
     let broken = trouble(Kind::Broken, None);
     assert_eq!(read.attempt(), early);
     assert!(read.again(&broken).is_some());
@@ -74,14 +74,18 @@ async fn attempts_are_counted_and_the_last_one_is_not_ended_early() {
     assert!(read.again(&broken).is_some());
     assert_eq!(read.attempt(), None);
     assert!(read.again(&broken).is_none());
-    assert_eq!(retry.begin(false, deadline(10_000)).attempt(), None, "a write is not ended early");
+    assert_eq!(
+        retry.begin(false, deadline(10_000), Instant::now()).attempt(),
+        None,
+        "a write is not ended early"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_backend_is_never_asked_before_the_time_it_names() {
     let retry = retry(budget::Params::default());
     let again = |wanted: u32, left: u32| {
-        let mut round = retry.begin(true, deadline(left));
+        let mut round = retry.begin(true, deadline(left), Instant::now());
         round.attempt();
         round.again(&trouble(Kind::Unavailable, Some(wanted * MS)))
     };
@@ -94,7 +98,7 @@ async fn a_backend_is_never_asked_before_the_time_it_names() {
 #[tokio::test(start_paused = true)]
 async fn a_pause_that_does_not_fit_ends_the_call_and_costs_nothing() {
     let retry = retry(budget::Params { percent: 0, min_per_second: 1 });
-    let mut round = retry.begin(true, deadline(20));
+    let mut round = retry.begin(true, deadline(20), Instant::now());
     round.attempt();
     assert!(round.again(&trouble(Kind::Broken, None)).is_none());
     assert_eq!(retry.spent(), Spent { made: 0, refused: 0, left: 10 });
@@ -104,7 +108,7 @@ async fn a_pause_that_does_not_fit_ends_the_call_and_costs_nothing() {
 async fn a_spent_budget_ends_retries() {
     let retry = retry(budget::Params { percent: 0, min_per_second: 1 });
     let again = || {
-        let mut round = retry.begin(true, deadline(10_000));
+        let mut round = retry.begin(true, deadline(10_000), Instant::now());
         round.attempt();
         round.again(&trouble(Kind::Broken, None)).is_some()
     };
