@@ -9,6 +9,7 @@
 //! in `docs/decisions/0007-connections-to-backends.md`.
 
 pub(super) mod alarm;
+mod bell;
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -32,6 +33,7 @@ use crate::turn::InTurn;
 use crate::upstream::client::Failure;
 use crate::upstream::connect::Connector;
 use crate::upstream::pool::alarm::Alarm;
+use crate::upstream::pool::bell::Bell;
 use crate::upstream::resilience::attempt::Patience;
 use crate::upstream::sent::Sent;
 
@@ -71,13 +73,14 @@ pub(super) struct Wire<T: Read + Write = Stream> {
     /// `None` once it is closed.
     connection: Option<Pin<Box<http1::Connection<T, Sent>>>>,
     alarm: Alarm,
+    bell: Bell,
 }
 
 /// Why a request has no answer.
 #[derive(Debug)]
 enum Unanswered {
     /// The connection was closed before anything was written to it.
-    Unsent(Request<Sent>, hyper::Error),
+    Unsent(Box<Request<Sent>>, hyper::Error),
     /// Whatever else it is.
     Failed(Failure),
 }
@@ -109,7 +112,7 @@ impl Pool {
             };
             match wire.ask(request, patience).await {
                 Ok(answer) => return Ok((wire, answer)),
-                Err(Unanswered::Unsent(unsent, _)) if !is_new => *request = unsent,
+                Err(Unanswered::Unsent(unsent, _)) if !is_new => *request = *unsent,
                 Err(Unanswered::Unsent(_, error)) => return Err(Failure::Broken(error.into())),
                 Err(Unanswered::Failed(failure)) => return Err(failure),
             }
@@ -122,12 +125,14 @@ impl Pool {
         let pool = self.clone();
         tokio::spawn(async move {
             let over = poll_fn(|cx| {
-                wire.drive(cx);
-                if wire.connection.is_none() {
-                    Poll::Ready(())
-                } else {
-                    wire.sender.poll_ready(cx).map(drop)
-                }
+                wire.bell.polled(cx, |cx| {
+                    drive(&mut wire.connection, cx);
+                    if wire.connection.is_none() {
+                        Poll::Ready(())
+                    } else {
+                        wire.sender.poll_ready(cx).map(drop)
+                    }
+                })
             });
             over.await;
             pool.keep(wire, Instant::now()).await;
@@ -139,8 +144,11 @@ impl Pool {
     pub(super) async fn keep(&self, mut wire: Wire, now: Instant) {
         if !wire.sender.is_ready() {
             poll_fn(|cx| {
-                wire.drive(cx);
-                Poll::Ready(())
+                wire.bell.polled(cx, |cx| {
+                    drive(&mut wire.connection, cx);
+                    // Nobody waits for what it waits for.
+                    Poll::Ready(())
+                })
             })
             .await;
         }
@@ -177,14 +185,14 @@ impl Inner {
         let made = self.protocol.handshake(stream).await;
         let (sender, connection) = made.map_err(|error| Failure::Broken(error.into()))?;
         let connection = Some(Box::pin(connection));
-        Ok(Wire { sender, connection, alarm: Alarm::default() })
+        Ok(Wire { sender, connection, alarm: Alarm::default(), bell: Bell::default() })
     }
 }
 
 impl From<TrySendError<Request<Sent>>> for Unanswered {
     fn from(mut error: TrySendError<Request<Sent>>) -> Self {
         match error.take_message() {
-            Some(unsent) => Self::Unsent(unsent, error.into_error()),
+            Some(unsent) => Self::Unsent(Box::new(unsent), error.into_error()),
             None => Self::Failed(Failure::Broken(error.into_error().into())),
         }
     }
@@ -236,18 +244,15 @@ impl<T: Read + Write + Unpin + Send> Wire<T> {
     ) -> Result<Response<Incoming>, Unanswered> {
         let mut answered = pin!(self.sender.try_send_request(std::mem::take(request)));
         poll_fn(|cx| {
-            drive(&mut self.connection, cx);
-            if let Poll::Ready(answered) = answered.as_mut().poll(cx) {
-                return Poll::Ready(answered.map_err(Unanswered::from));
-            }
-            patience.over(&mut self.alarm, cx).map(|late| Err(Unanswered::Failed(late)))
+            self.bell.polled(cx, |cx| {
+                drive(&mut self.connection, cx);
+                if let Poll::Ready(answered) = answered.as_mut().poll(cx) {
+                    return Poll::Ready(answered.map_err(Unanswered::from));
+                }
+                patience.over(&mut self.alarm, cx).map(|late| Err(Unanswered::Failed(late)))
+            })
         })
         .await
-    }
-
-    /// Moves the connection as far forward as it goes.
-    fn drive(&mut self, cx: &mut Context<'_>) {
-        drive(&mut self.connection, cx);
     }
 
     /// Reads the whole body of the answer that came over it.
@@ -264,17 +269,18 @@ impl<T: Read + Write + Unpin + Send> Wire<T> {
         let (mut first, mut whole) = (Bytes::new(), BytesMut::new());
         loop {
             let frame = poll_fn(|cx| {
-                let mut frame = Pin::new(&mut body).poll_frame(cx);
-                if frame.is_pending() {
-                    self.drive(cx);
-                    frame = Pin::new(&mut body).poll_frame(cx);
-                }
-                match frame {
-                    Poll::Ready(frame) => {
-                        Poll::Ready(frame.map(|f| f.map_err(|error| Failure::Cut(error.into()))))
+                self.bell.polled(cx, |cx| {
+                    let mut frame = Pin::new(&mut body).poll_frame(cx);
+                    if frame.is_pending() {
+                        drive(&mut self.connection, cx);
+                        frame = Pin::new(&mut body).poll_frame(cx);
                     }
-                    Poll::Pending => patience.over(&mut self.alarm, cx).map(|late| Some(Err(late))),
-                }
+                    let Poll::Ready(frame) = frame else {
+                        return patience.over(&mut self.alarm, cx).map(|late| Some(Err(late)));
+                    };
+                    let cut = |error: hyper::Error| Failure::Cut(error.into());
+                    Poll::Ready(frame.map(|frame| frame.map_err(cut)))
+                })
             });
             let Some(frame) = frame.await else { break };
             let frame = frame?;
