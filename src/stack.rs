@@ -204,7 +204,7 @@ fn linked(mut response: Response, links: Option<&Links>) -> Response {
     let Some(body) = made else { return response };
     match Arc::get_mut(&mut response.payload) {
         // Nobody else has it yet.
-        Some(payload) => payload.body = body,
+        Some(payload) => (payload.body, payload.accepted) = (body, None),
         None => {
             let payload = &response.payload;
             let mut made = Payload::new(payload.status, body, payload.revision.clone());

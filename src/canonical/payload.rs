@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::renderings::{self, Renderings};
 use super::{Content, Outcome};
-use crate::json::scan::Document;
+use crate::json::scan::{Accepted, Document};
 
 /// A canonical answer and what the cache did to get it. Refusals are errors, not responses.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct Payload {
     pub content: Option<Box<Content>>,
     /// The body was accepted by [`validate`](crate::json::scan::validate).
     pub checked: bool,
+    /// It was accepted by [`accept`](crate::json::scan::accept), and is as it was then.
+    pub accepted: Option<Accepted>,
     /// The resource's revision, without quotes, where the answer is one resource.
     pub revision: Option<Revision>,
     /// The backend forbids to store it (`Cache-Control: no-store`).
@@ -138,6 +140,7 @@ impl Payload {
             body,
             content: None,
             checked: false,
+            accepted: None,
             revision,
             no_store: false,
             renderings: RwLock::default(),
@@ -157,7 +160,11 @@ impl Payload {
     /// The body, to be read.
     #[must_use]
     pub fn document(&self) -> Document<'_> {
-        if self.checked { Document::checked(&self.body) } else { Document::from(&*self.body) }
+        match self.accepted {
+            Some(accepted) => Document::accepted(&self.body, accepted),
+            None if self.checked => Document::checked(&self.body),
+            None => Document::from(&*self.body),
+        }
     }
 
     /// Somebody found that it is not what the contract says: it is given to nobody else, for the

@@ -101,16 +101,42 @@ pub(super) struct Names {
     shift: u32,
     /// How many names at most stand between a name and its place.
     met: usize,
-    /// Indexes into the prints; 0 is free.
+    /// Indexes into those known; 0 is free.
     table: Box<[u16]>,
-    /// A bit for each length that a name has, counted on from zero after sixty-three.
-    lengths: u64,
     /// Of no name, and then of every member.
-    prints: Box<[Print]>,
+    known: Box<[Known]>,
 }
 
-/// A name's length, its first eight bytes, and its second eight or, of a longer name, its last: a
-/// name up to sixteen bytes long is all in it.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    print: Print,
+    found: Found,
+}
+
+/// A member, as far as its place in a document is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Which of the node's it is.
+    pub(super) member: u32,
+    /// See [`Member::node`].
+    pub(super) node: Option<NodeId>,
+    /// See [`Member::slot`].
+    pub(super) slot: u16,
+}
+
+impl Found {
+    /// No member.
+    pub(super) const NONE: Self = Self { member: u32::MAX, node: None, slot: 0 };
+
+    /// Whether it is a member.
+    #[inline(always)]
+    pub(super) fn is_some(self) -> bool {
+        self.member != u32::MAX
+    }
+}
+
+/// A name's length, its first eight bytes and its last eight; of a shorter name, all of it twice. A name
+/// up to sixteen bytes long is all in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Print {
     length: usize,
@@ -120,19 +146,6 @@ struct Print {
 
 /// Names up to this length are told apart by their prints.
 const WHOLE: usize = 16;
-
-/// The bits of so many bytes, to cut off what comes after them.
-static OWN: [[u64; 2]; WHOLE + 1] = {
-    let (mut own, mut left) = ([[0; 2]; WHOLE + 1], WHOLE);
-    let mut rest = own.as_mut_slice();
-    while let Some((longest, shorter)) = rest.split_last_mut() {
-        let bits = if left == 0 { 0 } else { u128::MAX >> (128 - left * 8) };
-        *longest = [bits as u64, (bits >> 64) as u64];
-        left = left.saturating_sub(1);
-        rest = shorter;
-    }
-    own
-};
 
 impl Print {
     /// Of no name.
@@ -148,38 +161,38 @@ impl Print {
     /// Of the name that stands at `from..end`.
     #[inline(always)]
     fn of(bytes: &[u8], from: usize, end: usize) -> Self {
-        let length = end.saturating_sub(from);
-        let sixteen = bytes.get(from..).and_then(|rest| rest.first_chunk::<16>());
-        match (sixteen, length) {
-            (Some(sixteen), 0..=WHOLE) => {
-                // What comes after the name is cut off.
-                let [head, tail] = OWN.get(length).copied().unwrap_or_default();
-                let name = u128::from_le_bytes(*sixteen);
-                Self { length, head: name as u64 & head, tail: (name >> 64) as u64 & tail }
-            }
-            _ => Self::of_any(bytes.get(from..end).unwrap_or_default()),
-        }
+        let length = end.wrapping_sub(from);
+        let eight = |at: usize| Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+        let (Some(head), Some(tail)) = (eight(from), eight(end.wrapping_sub(8))) else {
+            return Self::of_any(bytes.get(from..end).unwrap_or_default());
+        };
+        // What comes before a short name is cut off.
+        let foreign = 8_usize.saturating_sub(length) as u32 * 8;
+        let tail = tail.unbounded_shr(foreign);
+        Self { length, head: if foreign == 0 { head } else { tail }, tail }
     }
 
-    /// Of a long name, or of one that stands near the end of its document.
+    /// Of a name that stands near an end of its document.
     #[cold]
     fn of_any(name: &[u8]) -> Self {
         let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |all, b| all << 8 | u64::from(*b));
-        let (head, tail) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
-            (Some(head), Some(tail)) if name.len() > WHOLE => (&head[..], &tail[..]),
-            _ => name.split_at(name.len().min(8)),
-        };
-        Self { length: name.len(), head: word(head), tail: word(tail) }
+        let head = word(name.first_chunk::<8>().map_or(name, |head| head));
+        let tail = word(name.last_chunk::<8>().map_or(name, |tail| tail));
+        Self { length: name.len(), head, tail }
     }
 }
 
 impl Names {
     fn of(members: &[Member]) -> Self {
-        let print = |m: &Member| Print::of(m.name.as_bytes(), 0, m.name.len());
-        let prints = std::iter::once(Print::NONE).chain(members.iter().map(print)).collect();
-        let lengths = members.iter().fold(0, |all, m| all | 1 << (m.name.len() & 63));
-        let mut names =
-            Self { lengths, factor: 0, shift: 0, met: 0, table: Box::default(), prints };
+        let known = |(member, m): (u32, &Member)| Known {
+            print: Print::of(m.name.as_bytes(), 0, m.name.len()),
+            found: Found { member, node: m.node, slot: m.slot },
+        };
+        let known = (0..).zip(members).map(known);
+        let known = std::iter::once(Known { print: Print::NONE, found: Found::NONE })
+            .chain(known)
+            .collect();
+        let mut names = Self { factor: 0, shift: 0, met: 0, table: Box::default(), known };
         let mut best = (usize::MAX, 0, 0);
         let least = (members.len() * 4).max(2).next_power_of_two().trailing_zeros();
         for bits in least..least + 3 {
@@ -203,8 +216,8 @@ impl Names {
         self.table = vec![0; 1 << bits].into_boxed_slice();
         self.met = 0;
         let mask = self.table.len() - 1;
-        for (index, print) in self.prints.iter().enumerate().skip(1) {
-            let from = self.start(*print);
+        for (index, known) in self.known.iter().enumerate().skip(1) {
+            let from = self.start(known.print);
             for met in 0..self.table.len() {
                 if let Some(free) = self.table.get_mut((from + met) & mask).filter(|e| **e == 0) {
                     *free = u16::try_from(index).unwrap_or(0);
@@ -222,32 +235,29 @@ impl Names {
         (mixed.wrapping_mul(self.factor) >> self.shift) as usize
     }
 
-    /// Which member's name stands at `from..end`, among those the table was made of.
+    /// The member whose name stands at `from..end`, among those the table was made of.
     #[inline(always)]
-    pub(super) fn find(
-        &self,
-        members: &[Member],
-        bytes: &[u8],
-        from: usize,
-        end: usize,
-    ) -> Option<usize> {
-        if self.lengths >> (end.saturating_sub(from) & 63) & 1 == 0 {
-            return None;
-        }
+    pub(super) fn find(&self, members: &[Member], bytes: &[u8], from: usize, end: usize) -> Found {
         let print = Print::of(bytes, from, end);
-        let (start, mask) = (self.start(print), self.table.len() - 1);
+        let (start, mask) = (self.start(print), self.table.len().wrapping_sub(1));
         for met in 0..=self.met {
             // What is free has a print that no name has: there is but one question to be answered.
-            let entry = usize::from(*self.table.get((start + met) & mask)?);
-            if self.prints.get(entry).is_some_and(|known| known.is(print)) {
-                let member = entry - 1;
-                let name = || members.get(member).map(|m| m.name.as_bytes());
-                if print.length <= WHOLE || bytes.get(from..end) == name() {
-                    return Some(member);
+            let entry = self.table.get(start.wrapping_add(met) & mask).copied();
+            let known = self.known.get(usize::from(entry.unwrap_or_default()));
+            if let Some(known) = known.filter(|known| known.print.is(print)) {
+                let name = members.get(known.found.member as usize).map(|m| m.name.as_bytes());
+                if print.length <= WHOLE || bytes.get(from..end) == name {
+                    return known.found;
                 }
             }
         }
-        None
+        Found::NONE
+    }
+
+    /// As [`Self::find`], of a member that is known already.
+    pub(super) fn of_member(&self, member: Option<usize>) -> Found {
+        let known = member.and_then(|member| self.known.get(member + 1));
+        known.map_or(Found::NONE, |known| known.found)
     }
 }
 
@@ -271,11 +281,12 @@ mod tests {
             let table = Names::of(&members);
             let find = |name: &str| {
                 // However near the end of the document it stands.
-                let alone = table.find(&members, name.as_bytes(), 0, name.len());
+                let found = |found: Found| found.is_some().then_some(found.member as usize);
+                let alone = found(table.find(&members, name.as_bytes(), 0, name.len()));
                 let inside = format!("\"{name}\":\"some text\"");
-                let found = table.find(&members, inside.as_bytes(), 1, 1 + name.len());
-                assert_eq!(found, alone);
-                found
+                let inside = found(table.find(&members, inside.as_bytes(), 1, 1 + name.len()));
+                assert_eq!(inside, alone);
+                inside
             };
             for (i, name) in names.iter().enumerate() {
                 assert_eq!(find(name), (i < count).then_some(i), "{name} of {count}");

@@ -228,14 +228,14 @@ fn json(status: u16, answer: &Answer) -> Result<Payload, Error> {
     if !is_json(answer) {
         return Err(invalid("a success that is not JSON"));
     }
-    let document = scan::validate(&answer.body, scan::Limits::default())
+    let (document, accepted) = scan::accept(&answer.body, scan::Limits::default())
         .map_err(|e| invalid("a body that is not acceptable JSON").because(e))?;
     // Whatever the contract answers with is one.
     if !document.trim_start().starts_with('{') {
         return Err(invalid("a body that is no object"));
     }
     let mut payload = Payload::new(status, answer.body.clone(), revision(document));
-    payload.checked = true;
+    (payload.checked, payload.accepted) = (true, Some(accepted));
     Ok(payload)
 }
 

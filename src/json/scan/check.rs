@@ -15,6 +15,7 @@ use fearless_simd::{Level, Simd, dispatch};
 
 use super::skip;
 use crate::json::blocks::{self, Ahead, follow, from, strings};
+use crate::json::index::{Index, Told};
 
 /// Deepest nesting of which it is sure.
 pub(super) const DEEPEST: u32 = 64;
@@ -22,11 +23,25 @@ pub(super) const DEEPEST: u32 = 64;
 /// Whether UTF-8 text is surely JSON, a list or an object that is at most `depth` levels deep.
 #[inline(never)]
 pub(super) fn sure(level: Level, bytes: &[u8], depth: u32) -> bool {
-    dispatch!(level, simd => whole(simd, bytes, depth))
+    dispatch!(level, simd => whole(simd, bytes, depth, |_, _| {}))
 }
 
+/// As [`sure`], and finds the marks on the way. Where it is not sure, not all of them are found.
+#[inline(never)]
+pub(super) fn marked(level: Level, bytes: &[u8], depth: u32, index: &mut Index) -> bool {
+    index.begin(bytes);
+    dispatch!(level, simd => whole(
+        simd,
+        bytes,
+        depth,
+        #[inline(always)]
+        |told, base| index.tell(told, base),
+    ))
+}
+
+/// Every block is told of.
 #[inline(always)]
-fn whole<S: Simd>(simd: S, bytes: &[u8], depth: u32) -> bool {
+fn whole<S: Simd>(simd: S, bytes: &[u8], depth: u32, mut tell: impl FnMut(Told, usize)) -> bool {
     if !matches!(bytes.iter().find(|byte| !blank(**byte)), Some(b'{' | b'[')) {
         return false;
     }
@@ -34,7 +49,7 @@ fn whole<S: Simd>(simd: S, bytes: &[u8], depth: u32) -> bool {
     blocks::each(
         bytes,
         #[inline(always)]
-        |ahead, base| check.block(simd, ahead, base),
+        |ahead, base| check.block(simd, ahead, base, &mut tell),
     );
     let rest = check.ended.and_then(|end| bytes.get(end..));
     rest.is_some_and(|rest| rest.iter().all(|byte| blank(*byte)))
@@ -105,7 +120,13 @@ impl<'s> Check<'s> {
 
     /// Whether all is well so far, and more may come.
     #[inline(always)]
-    fn block<S: Simd>(&mut self, simd: S, ahead: Ahead<'_>, base: usize) -> bool {
+    fn block<S: Simd>(
+        &mut self,
+        simd: S,
+        ahead: Ahead<'_>,
+        base: usize,
+        tell: &mut impl FnMut(Told, usize),
+    ) -> bool {
         let lanes = ahead.lanes(simd, 0);
         let mut quotes = lanes.are(b'"');
         let slashes = lanes.are(b'\\');
@@ -131,6 +152,7 @@ impl<'s> Check<'s> {
         let opens = lanes.opens() & outside;
         let closes = lanes.closes() & outside;
         let marks = colons | commas | opens | closes;
+        tell(Told { colons, commas, opens, closes, slashes, blanks }, base);
 
         let scalars = outside & !(marks | blanks);
         let starts = scalars & !(scalars << 1 | self.scalar);

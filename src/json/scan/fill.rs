@@ -3,10 +3,11 @@
 //! The document has been accepted. So a value goes to the next mark, but for a list or an object, and
 //! what it is is not looked at; a name goes to its colon.
 
+use super::trail::Foot;
 use super::{Arena, Block, NONE, Reason, Slot};
 use crate::json::index::Cursor;
 use crate::json::lanes::blanks;
-use crate::json::shape::{Elements, Member, Names, Node, NodeId};
+use crate::json::shape::{Elements, Found, Member, Names, Node, NodeId};
 use crate::json::text;
 
 /// The blocks of a list's elements or of an object's members.
@@ -49,8 +50,9 @@ fn ending(bytes: &[u8], from: usize, mark: usize) -> usize {
     }
 }
 
-/// A document that is being filled in; where an error is returned, `at` is its offset.
-pub(super) struct Fill<'s> {
+/// A document that is being filled in; where an error is returned, `at` is its offset. `TIGHT` is one
+/// without white space between its marks: then a value goes from mark to mark.
+pub(super) struct Fill<'s, const TIGHT: bool> {
     pub(super) bytes: &'s [u8],
     pub(super) at: usize,
     pub(super) cursor: Cursor<'s>,
@@ -61,9 +63,27 @@ pub(super) struct Fill<'s> {
     pub(super) arena: &'s mut Arena,
     pub(super) most: usize,
     pub(super) repeated: Option<&'s str>,
+    /// Objects are likely to be as some before them were.
+    pub(super) again: bool,
 }
 
-impl<'s> Fill<'s> {
+impl<'s, const TIGHT: bool> Fill<'s, TIGHT> {
+    /// See [`solid`].
+    #[inline(always)]
+    fn solid(&self, at: usize) -> (u8, usize) {
+        if TIGHT {
+            (self.bytes.get(at).copied().unwrap_or_default(), at)
+        } else {
+            solid(self.bytes, at)
+        }
+    }
+
+    /// See [`ending`].
+    #[inline(always)]
+    fn ending(&self, from: usize, mark: usize) -> usize {
+        if TIGHT { mark } else { ending(self.bytes, from, mark) }
+    }
+
     /// The value at `at` or after the white space there, whose span goes to the slot `at_slot` of the
     /// arena. Gives the mark that comes after it, which is passed.
     pub(super) fn value(
@@ -73,14 +93,14 @@ impl<'s> Fill<'s> {
         at_slot: usize,
         at: usize,
     ) -> Result<usize, Reason> {
-        let (byte, start) = solid(self.bytes, at);
+        let (byte, start) = self.solid(at);
         let (mut first, mut end) = (NONE, 0);
         if let b'{' | b'[' = byte {
             (first, end) = self.container(byte, node, block, start)?;
         }
         let mark = self.cursor.next();
         if end == 0 {
-            end = ending(self.bytes, start, mark);
+            end = self.ending(start, mark);
         }
         // Lengths are checked: both fit.
         self.arena.set(at_slot, Slot { start: start as u32, end: end as u32, first });
@@ -112,74 +132,70 @@ impl<'s> Fill<'s> {
         };
         self.enter(start)?;
         let mut chain = Chain::default();
-        let end = self.inside(node, names, block, &mut chain)?;
+        let end = self.inside((id, node, names), block, &mut chain)?;
         self.depth += 1;
         Ok((chain.first, end))
     }
 
-    /// The members of an object and its brackets. The cursor is the function's own while no other
-    /// needs it, and so stays in registers.
+    /// The members of an object and its brackets.
     fn inside(
         &mut self,
-        node: &'s Node,
-        names: &Names,
+        (id, node, names): (NodeId, &'s Node, &'s Names),
         block: Block,
         chain: &mut Chain,
     ) -> Result<usize, Reason> {
-        let (bytes, mut cursor) = (self.bytes, self.cursor);
-        let mut mark = cursor.next();
+        let bytes = self.bytes;
+        let mut mark = self.cursor.next();
+        if bytes.get(self.cursor.peek()) != Some(&b':') {
+            // It is empty.
+            return Ok(self.cursor.next() + 1);
+        }
+        let trodden = TIGHT && self.again && !node.every;
+        let mut foot = self.arena.trail.enter(id);
         loop {
-            let colon = cursor.next();
-            if bytes.get(colon) != Some(&b':') {
-                // It is empty.
-                mark = colon;
-                break;
+            if trodden {
+                let Arena { trail, slots, .. } = &mut *self.arena;
+                let slots = slots.get_mut(block.0 as usize..).unwrap_or_default();
+                let more;
+                (mark, more) = trail.follow(&mut foot, bytes, &mut self.cursor, mark, slots);
+                if !more {
+                    break;
+                }
             }
-            let (_, start) = solid(bytes, mark + 1);
-            let after = ending(bytes, start, colon);
-            let member = if cursor.slashes(start, colon) {
+            let colon = self.cursor.next();
+            let (_, start) = self.solid(mark + 1);
+            let after = self.ending(start, colon);
+            let found = if trodden {
+                self.lookup(&mut foot, node, names, (start, after))
+            } else if !TIGHT && self.cursor.slashes(start, colon) {
                 careful(node, names, bytes, start, after)
             } else {
                 names.find(&node.members, bytes, start + 1, after.wrapping_sub(1))
             };
-            let needed = member.and_then(|member| Some((member, node.members.get(member)?)));
             let mut to = NONE as usize;
             if node.every {
                 self.at = colon;
-                let opened = self.link(chain, 2)?;
-                to = opened.0 as usize;
-                // Lengths are checked: both fit.
-                let name = Slot { start: start as u32, end: after as u32, first: NONE };
-                self.arena.set(to + 1, name);
-                if let (Some((member, _)), Some(header)) =
-                    (needed, self.arena.slots.get_mut(to - 1))
-                {
-                    header.first = member as u32;
-                }
-            } else if let Some((_, member)) = needed {
-                to = block.0 as usize + usize::from(member.slot);
+                to = self.named(chain, found, start, after)?;
+            } else if found.is_some() {
+                to = block.0 as usize + usize::from(found.slot);
                 if self.arena.slots.get(to).is_some_and(|slot| slot.start != NONE) {
                     self.at = start;
-                    self.repeated = Some(&member.name);
+                    self.repeated = node.members.get(found.member as usize).map(|m| &*m.name);
                     return Err(Reason::Repeated);
                 }
             }
-            let (byte, value) = solid(bytes, colon + 1);
+            let (byte, value) = self.solid(colon + 1);
             let (mut first, mut end) = (NONE, 0);
             if let b'{' | b'[' = byte {
-                match needed.and_then(|(_, member)| member.node) {
-                    None => end = cursor.pass(value),
-                    node => {
-                        self.cursor = cursor;
-                        (first, end) = self.container(byte, node, block, value)?;
-                        cursor = self.cursor;
-                    }
+                match found.node {
+                    None => end = self.cursor.pass(value),
+                    node => (first, end) = self.container(byte, node, block, value)?,
                 }
             }
-            mark = cursor.next();
+            mark = self.cursor.next();
             if to != NONE as usize {
                 if end == 0 {
-                    end = ending(bytes, value, mark);
+                    end = self.ending(value, mark);
                 }
                 // Lengths are checked: both fit.
                 self.arena.set(to, Slot { start: value as u32, end: end as u32, first });
@@ -188,8 +204,44 @@ impl<'s> Fill<'s> {
                 break;
             }
         }
-        self.cursor = cursor;
         Ok(mark + 1)
+    }
+
+    /// What a name is that stands on the trail or beside it; quotes included.
+    #[inline(never)]
+    fn lookup(
+        &mut self,
+        foot: &mut Foot,
+        node: &Node,
+        names: &Names,
+        (start, after): (usize, usize),
+    ) -> Found {
+        let (bytes, trail) = (self.bytes, &mut self.arena.trail);
+        if let Some(found) = trail.expected(foot, bytes, after) {
+            return found;
+        }
+        let (from, end) = (start + 1, after.wrapping_sub(1));
+        let found = names.find(&node.members, bytes, from, end);
+        trail.learn(foot, bytes, after, end.wrapping_sub(from), found);
+        found
+    }
+
+    /// A block for a member whose name stands at `start..after`, where every member has one.
+    fn named(
+        &mut self,
+        chain: &mut Chain,
+        found: Found,
+        start: usize,
+        after: usize,
+    ) -> Result<usize, Reason> {
+        let to = self.link(chain, 2)?.0 as usize;
+        // Lengths are checked: both fit.
+        self.arena.set(to + 1, Slot { start: start as u32, end: after as u32, first: NONE });
+        if let Some(header) = self.arena.slots.get_mut(to - 1) {
+            // That of no member is as none.
+            header.first = found.member;
+        }
+        Ok(to)
     }
 
     fn member(&mut self, member: &'s Member, block: Block, at: usize) -> Result<usize, Reason> {
@@ -212,12 +264,15 @@ impl<'s> Fill<'s> {
         self.enter(start)?;
         let mut chain = Chain::default();
         let mut mark = self.cursor.next();
-        if let (b']', _) = solid(self.bytes, mark + 1) {
+        if let (b']', _) = self.solid(mark + 1) {
             mark = self.cursor.next();
         } else {
+            let before = self.again;
             for index in 0_u32.. {
-                let (_, at) = solid(self.bytes, mark + 1);
-                let before = self.cursor;
+                // What stands but once is not worth remembering.
+                self.again = before || index > 2;
+                let (_, at) = self.solid(mark + 1);
+                let cursor = self.cursor;
                 if let Some(Elements { node, width }) = node.elements {
                     self.at = at;
                     let opened = self.link(&mut chain, width)?;
@@ -226,7 +281,7 @@ impl<'s> Fill<'s> {
                 match node.indexes.iter().find(|(wanted, _)| *wanted == index) {
                     Some((_, member)) => {
                         // Both a place of its own and one of many: read once for each.
-                        self.cursor = before;
+                        self.cursor = cursor;
                         mark = self.member(member, block, at)?;
                     }
                     None if node.elements.is_none() => mark = self.nobodys(at),
@@ -236,6 +291,7 @@ impl<'s> Fill<'s> {
                     break;
                 }
             }
+            self.again = before;
         }
         self.depth += 1;
         Ok((chain.first, mark + 1))
@@ -279,14 +335,14 @@ impl<'s> Fill<'s> {
     }
 }
 
-/// Which member's name stands at `start..after`, quotes included; a name with escape sequences is
+/// The member whose name stands at `start..after`, quotes included; a name with escape sequences is
 /// decoded on the way and compared to one after the other.
 #[cold]
-fn careful(node: &Node, names: &Names, bytes: &[u8], start: usize, after: usize) -> Option<usize> {
-    let token = bytes.get(start..after)?;
+fn careful(node: &Node, names: &Names, bytes: &[u8], start: usize, after: usize) -> Found {
+    let token = bytes.get(start..after).unwrap_or_default();
     if token.contains(&b'\\') {
-        let token = std::str::from_utf8(token).ok()?;
-        return node.members.iter().position(|m| text::eq(token, &m.name));
+        let token = std::str::from_utf8(token).unwrap_or_default();
+        return names.of_member(node.members.iter().position(|m| text::eq(token, &m.name)));
     }
     names.find(&node.members, bytes, start + 1, after.wrapping_sub(1))
 }

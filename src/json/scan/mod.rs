@@ -13,9 +13,11 @@
 
 mod check;
 mod fill;
+mod kept;
 mod skip;
 #[cfg(test)]
 mod tests;
+mod trail;
 
 use std::fmt;
 use std::ops::Range;
@@ -25,6 +27,8 @@ use fearless_simd::Level;
 use super::index::Index;
 use super::shape::{NodeId, Shape};
 use fill::Fill;
+pub use kept::Accepted;
+use trail::Trail;
 
 /// Longest document.
 pub const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -53,6 +57,7 @@ impl Default for Limits {
 pub struct Document<'a> {
     bytes: &'a [u8],
     checked: bool,
+    accepted: Option<Accepted>,
 }
 
 impl<'a> Document<'a> {
@@ -60,7 +65,13 @@ impl<'a> Document<'a> {
     /// it.
     #[must_use]
     pub fn checked(bytes: &'a [u8]) -> Self {
-        Self { bytes, checked: true }
+        Self { bytes, checked: true, accepted: None }
+    }
+
+    /// One that [`accept`] has accepted, and told this of. Should it be another one, it costs time.
+    #[must_use]
+    pub fn accepted(bytes: &'a [u8], accepted: Accepted) -> Self {
+        Self { bytes, checked: true, accepted: Some(accepted) }
     }
 
     /// The bytes.
@@ -73,7 +84,7 @@ impl<'a> Document<'a> {
 /// One of which nothing is known.
 impl<'a> From<&'a [u8]> for Document<'a> {
     fn from(bytes: &'a [u8]) -> Self {
-        Self { bytes, checked: false }
+        Self { bytes, checked: false, accepted: None }
     }
 }
 
@@ -127,6 +138,7 @@ pub struct Arena {
     slots: Vec<Slot>,
     /// Of the document that is being scanned.
     index: Index,
+    trail: Trail,
 }
 
 impl Arena {
@@ -298,21 +310,60 @@ pub fn scan<'a>(
 ) -> Result<(Block, &'a str), ScanError> {
     let document = document.into();
     let bytes = document.bytes;
-    let text = if document.checked { utf8(bytes)? } else { validate(bytes, limits)? };
-    let (nodes, names) = shape.prepared();
-    let block = arena.open(width, 0);
+    let text = utf8(bytes)?;
+    let kept = document.accepted.and_then(|accepted| kept::take(accepted, bytes));
     let mut index = std::mem::take(&mut arena.index);
-    index.read(Level::new(), bytes);
+    let known = match &kept {
+        Some(_) => Ok(()),
+        None if document.checked => {
+            index.read(Level::new(), bytes);
+            Ok(())
+        }
+        None => found(bytes, limits, &mut index),
+    };
+    let block = arena.open(width, 0);
+    let done = known.and_then(|()| match kept.as_ref().unwrap_or(&index) {
+        index if index.is_loose() => fill::<false>(arena, shape, node, block, bytes, index, limits),
+        index => fill::<true>(arena, shape, node, block, bytes, index, limits),
+    });
+    if let (Some(accepted), Some(index)) = (document.accepted, kept) {
+        kept::give_back(accepted, index);
+    }
+    arena.index = index;
+    done.map(|()| (block, text))
+}
+
+/// Fills the slots of a document that is accepted, and whose marks are found.
+fn fill<const TIGHT: bool>(
+    arena: &mut Arena,
+    shape: &Shape,
+    node: NodeId,
+    block: Block,
+    bytes: &[u8],
+    index: &Index,
+    limits: Limits,
+) -> Result<(), ScanError> {
+    let (nodes, names) = shape.prepared();
     let depth = u32::from(limits.depth.min(MOST_DEPTH));
-    let (cursor, most) = (index.start(bytes.len()), limits.slots as usize);
-    let mut fill = Fill { bytes, at: 0, cursor, depth, nodes, names, arena, most, repeated: None };
+    arena.trail.begin(nodes.len());
+    let (cursor, most) = (index.start(), limits.slots as usize);
+    let mut fill: Fill<'_, TIGHT> = Fill {
+        bytes,
+        at: 0,
+        cursor,
+        depth,
+        nodes,
+        names,
+        arena,
+        most,
+        repeated: None,
+        again: false,
+    };
     let done = fill.room().and_then(|()| fill.value(Some(node), block, block.0 as usize, 0));
-    let done = done.map_err(|reason| {
+    done.map(|_| ()).map_err(|reason| {
         let member = fill.repeated.filter(|_| reason == Reason::Repeated).map(Into::into);
         ScanError { offset: fill.at.min(bytes.len()), reason, member }
-    });
-    arena.index = index;
-    done.map(|_| (block, text))
+    })
 }
 
 /// Checks a document.
@@ -326,6 +377,35 @@ pub fn validate(bytes: &[u8], limits: Limits) -> Result<&str, ScanError> {
         slowly(bytes, limits)?;
     }
     Ok(text)
+}
+
+/// Checks a document that this thread is likely to read next; see [`Document::accepted`].
+///
+/// # Errors
+///
+/// As [`validate`].
+pub fn accept(bytes: &[u8], limits: Limits) -> Result<(&str, Accepted), ScanError> {
+    let text = utf8(bytes)?;
+    let depth = u32::from(limits.depth.min(MOST_DEPTH));
+    let mut sure = false;
+    let accepted = kept::keep(bytes, |index| {
+        sure = check::marked(Level::new(), bytes, depth, index);
+        sure
+    });
+    if !sure {
+        slowly(bytes, limits)?;
+    }
+    Ok((text, accepted))
+}
+
+/// Checks UTF-8 text, and finds its marks.
+fn found(bytes: &[u8], limits: Limits, index: &mut Index) -> Result<(), ScanError> {
+    let depth = u32::from(limits.depth.min(MOST_DEPTH));
+    if !check::marked(Level::new(), bytes, depth, index) {
+        slowly(bytes, limits)?;
+        index.read(Level::new(), bytes);
+    }
+    Ok(())
 }
 
 /// Checks UTF-8 text value after value, to tell what is wrong with it; or there is nothing wrong.

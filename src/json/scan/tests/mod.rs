@@ -3,6 +3,7 @@
 mod checked;
 mod judged;
 mod sure;
+mod trodden;
 
 use super::*;
 use crate::json::shape::{Elements, Member};
