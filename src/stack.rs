@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -37,7 +37,8 @@ use crate::cache::CacheLayer;
 use crate::call::lines::Line;
 use crate::call::{Authorised, Call};
 use crate::canonical::{
-    Actor, AtHand, Contract, Links, Payload, ProblemCode, Request, Response, Seen, Standing, Tenant,
+    Actor, AtHand, Contract, Links, Outcome, Payload, ProblemCode, Request, Response, Seen,
+    Standing, Tenant,
 };
 use crate::dialect::catalog::Catalog;
 use crate::error::Error;
@@ -251,6 +252,15 @@ impl<S: AtHand> AtHand for Shared<S> {
 
     fn again(&self, standing: &Standing, record: &Record) -> Result<Result<Response, Error>, Seen> {
         self.0.again(standing, record)
+    }
+
+    fn holds(
+        &self,
+        standing: &Standing,
+        record: &Record,
+        answer: &Weak<Payload>,
+    ) -> Option<Outcome> {
+        self.0.holds(standing, record, answer)
     }
 }
 

@@ -269,7 +269,12 @@ fn settle<B>(
 ) -> Result<Sighted, Error> {
     let facts = match found {
         Found::Facts(facts) => facts,
-        Found::AsBefore(known) => return Ok((Arc::clone(&known.principal), known.sight.clone())),
+        Found::AsBefore => match call.memory.known() {
+            Some(known) => return Ok((Arc::clone(&known.principal), known.sight.clone())),
+            None => {
+                return Err(Error::from(ProblemCode::Internal).within("nothing is known of a call"));
+            }
+        },
     };
     let credential = call.mounted().and_then(|(_, dialect)| dialect.credentials.get(index));
     let (Some(credential), Some((mount, _))) = (credential, call.mounted()) else {

@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
@@ -17,8 +17,8 @@ use tower::{Layer, Service};
 use crate::canonical::principal::{SightRule, SightTest, Subject};
 use crate::canonical::validate::unlike;
 use crate::canonical::{
-    AtHand, Contract, OperationId, Payload, Places, Problem, ProblemCode, Request, Response, Seen,
-    Standing, Viewer,
+    AtHand, Contract, OperationId, Outcome, Payload, Places, Problem, ProblemCode, Request,
+    Response, Seen, Standing, Viewer,
 };
 use crate::error::Error;
 use crate::json::{text, walk};
@@ -68,6 +68,20 @@ impl<S: AtHand> AtHand for Visible<S> {
     fn again(&self, standing: &Standing, record: &Record) -> Result<Result<Response, Error>, Seen> {
         let answer = self.inner.again(standing, record)?;
         Ok(self.judged(answer, standing.question(), record))
+    }
+
+    /// Of a question whose answers are not looked at here.
+    fn holds(
+        &self,
+        standing: &Standing,
+        record: &Record,
+        answer: &Weak<Payload>,
+    ) -> Option<Outcome> {
+        let viewer = standing.question().viewer.as_ref();
+        if viewer.is_some_and(|viewer| viewer.sight.is_some()) {
+            return None;
+        }
+        self.inner.holds(standing, record, answer)
     }
 }
 

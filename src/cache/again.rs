@@ -8,6 +8,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use tokio::time::Instant;
@@ -16,7 +17,7 @@ use crate::cache::changes::Part;
 use crate::cache::read::{Look, judged};
 use crate::cache::store::{Entry, Held};
 use crate::cache::{Cache, Shared};
-use crate::canonical::{Alone, Request, Response, Seen, Standing};
+use crate::canonical::{Alone, Payload, Request, Response, Seen, Standing};
 
 /// Where the answer to a question that stands was found.
 #[derive(Debug)]
@@ -58,12 +59,30 @@ impl Place {
                     return None;
                 }
                 let entry = entry.upgrade()?;
-                if entry.is_to_be_asked_for(now) {
+                let age = entry.age(now);
+                if entry.is_to_be_asked_for(age) {
                     return None;
                 }
-                entry.hit(&shared.epochs, now).map(Ok)
+                entry.hit(&shared.epochs, age).map(Ok)
             }
         }
+    }
+
+    /// Whether what is known without asking moka is this answer, and may be given for so long. As
+    /// [`Place::again`], which makes an answer of it.
+    fn holds(&self, shared: &Shared, now: Instant, answer: &Weak<Payload>) -> Option<Duration> {
+        let found = self.found.load();
+        let Found::Entry { changes, entry } = found.as_deref()? else { return None };
+        if *changes != shared.store.changes(self.part) {
+            return None;
+        }
+        let entry = entry.upgrade()?;
+        let age = entry.age(now);
+        let same = std::ptr::eq(Arc::as_ptr(&entry.payload), answer.as_ptr());
+        if !same || entry.is_to_be_asked_for(age) {
+            return None;
+        }
+        entry.fresh(&shared.epochs, age)
     }
 
     fn look(&self, shared: &Shared, may_be_old: impl FnOnce() -> bool) -> Look {
@@ -74,7 +93,7 @@ impl Place {
         let quiet = self.changes.swap(changes, Ordering::Relaxed) == changes;
         match &held {
             Some(Held::Answer(entry)) => {
-                entry.was_asked_for(now);
+                entry.was_asked_for(entry.age(now));
                 let known = || self.found.load().as_deref().is_some_and(|f| f.is(changes, entry));
                 if quiet && !known() {
                     let entry = Arc::downgrade(entry);
@@ -94,6 +113,26 @@ impl Place {
 }
 
 impl<S> Cache<S> {
+    /// Where the answer to a question that stands is found.
+    fn place<'s>(&self, standing: &'s Standing) -> Option<&'s Place> {
+        standing.place(|request: &Request| {
+            let key: Box<[u8]> = self.key(request)?.bytes().into();
+            let part = self.shared.store.part(&key);
+            let changes = AtomicU64::new(u64::MAX);
+            Some(Place { key, part, changes, found: ArcSwapOption::empty() })
+        })
+    }
+
+    /// So long this very answer may still be given, where that is known without a look.
+    pub(super) fn holds_still(
+        &self,
+        standing: &Standing,
+        now: Instant,
+        answer: &Weak<Payload>,
+    ) -> Option<Duration> {
+        self.place(standing)?.holds(&self.shared, now, answer)
+    }
+
     /// A hit, or what was seen in its place; of a request whose head was here just `now`.
     pub(super) fn found_again(
         &self,
@@ -101,13 +140,7 @@ impl<S> Cache<S> {
         now: Instant,
         may_be_old: impl FnOnce() -> bool,
     ) -> Result<Response, Seen> {
-        let place = standing.place(|request: &Request| {
-            let key: Box<[u8]> = self.key(request)?.bytes().into();
-            let part = self.shared.store.part(&key);
-            let changes = AtomicU64::new(u64::MAX);
-            Some(Place { key, part, changes, found: ArcSwapOption::empty() })
-        });
-        let place = place.ok_or(Seen::Unlooked)?;
+        let place = self.place(standing).ok_or(Seen::Unlooked)?;
         match place.again(&self.shared, now) {
             Some(known) => known,
             None => place.look(&self.shared, may_be_old).hit(),

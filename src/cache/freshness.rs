@@ -49,21 +49,20 @@ impl Ages {
     }
 }
 
-/// So long an answer stays fresh; `None` when it no longer is.
+/// How old the answer is to a question that was `asked` then.
 ///
 /// It is as old as its question: what the backend did after that may not be in it.
-pub(super) fn left(asked: Instant, ttl: Duration, now: Instant) -> Option<Duration> {
-    ttl.checked_sub(now.saturating_duration_since(asked)).filter(|left| !left.is_zero())
+pub(super) fn age(asked: Instant, now: Instant) -> Duration {
+    now.saturating_duration_since(asked)
+}
+
+/// So long an answer of this age stays fresh; `None` when it no longer is.
+pub(super) fn left(age: Duration, ttl: Duration) -> Option<Duration> {
+    ttl.checked_sub(age).filter(|left| !left.is_zero())
 }
 
 /// So long its time has been over, where it is not as old as `most`.
-pub(super) fn over(
-    asked: Instant,
-    fresh: Duration,
-    most: Duration,
-    now: Instant,
-) -> Option<Duration> {
-    let age = now.saturating_duration_since(asked);
+pub(super) fn over(age: Duration, fresh: Duration, most: Duration) -> Option<Duration> {
     (age < most).then(|| age.saturating_sub(fresh))
 }
 
@@ -103,7 +102,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_old_answer_is_as_old_as_its_question() {
         let (asked, seconds) = (Instant::now(), Duration::from_secs);
-        let over = |age| over(asked, seconds(30), seconds(40), asked + seconds(age));
+        let over = |old| over(age(asked, asked + seconds(old)), seconds(30), seconds(40));
         assert_eq!([over(30), over(39), over(40)], [Some(seconds(0)), Some(seconds(9)), None]);
     }
 
@@ -111,9 +110,10 @@ mod tests {
     async fn an_answer_is_fresh_until_its_time_is_over() {
         let asked = Instant::now();
         let ttl = Duration::from_secs(3);
-        assert_eq!(left(asked, ttl, asked), Some(ttl));
-        assert_eq!(left(asked, ttl, asked + Duration::from_secs(2)), Some(Duration::from_secs(1)));
-        assert_eq!(left(asked, ttl, asked + ttl), None);
-        assert_eq!(left(asked, Duration::ZERO, asked), None);
+        let left = |ttl, now| left(age(asked, now), ttl);
+        assert_eq!(left(ttl, asked), Some(ttl));
+        assert_eq!(left(ttl, asked + Duration::from_secs(2)), Some(Duration::from_secs(1)));
+        assert_eq!(left(ttl, asked + ttl), None);
+        assert_eq!(left(Duration::ZERO, asked), None);
     }
 }

@@ -37,7 +37,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
@@ -54,7 +54,7 @@ use crate::cache::store::Store;
 use crate::canonical::contract::Operation;
 use crate::canonical::outcome::Why;
 use crate::canonical::{
-    AtHand, Contract, OperationId, Outcome, ProblemCode, ReadsAs, Request, Response, Seen,
+    AtHand, Contract, OperationId, Outcome, Payload, ProblemCode, ReadsAs, Request, Response, Seen,
     Standing, Tenant,
 };
 use crate::error::Error;
@@ -310,6 +310,18 @@ impl<S> AtHand for Cache<S> {
             return Err(Seen::Unlooked);
         }
         self.found_again(standing, record.began(), || may_be_old(question)).map(Ok)
+    }
+
+    fn holds(
+        &self,
+        standing: &Standing,
+        record: &Record,
+        answer: &Weak<Payload>,
+    ) -> Option<Outcome> {
+        if !self.may_hold(standing.question()) {
+            return None;
+        }
+        self.holds_still(standing, record.began(), answer).map(Outcome::Hit)
     }
 }
 

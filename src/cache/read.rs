@@ -67,10 +67,11 @@ pub(super) fn judged(
         }
         Held::Alone(_) => return Look::Nothing,
     };
-    if let Some(hit) = entry.hit(&shared.epochs, now) {
+    let age = entry.age(now);
+    if let Some(hit) = entry.hit(&shared.epochs, age) {
         return Look::Hit(hit);
     }
-    match entry.revalidating(&shared.epochs, now).filter(|_| may_be_old()) {
+    match entry.revalidating(&shared.epochs, age).filter(|_| may_be_old()) {
         Some(over) => Look::Stale(Response {
             payload: Arc::clone(&entry.payload),
             outcome: Outcome::Stale { over, trouble: None },
@@ -201,11 +202,11 @@ async fn settle(
 /// What is held although its time is over; what another has stored by now, if it has.
 async fn in_its_place(shared: &Shared, key: &[u8], error: &Error) -> Option<Response> {
     let entry = shared.store.answer(key).await?;
-    let now = Instant::now();
-    let outcome = match entry.fresh(&shared.epochs, now) {
+    let age = entry.age(Instant::now());
+    let outcome = match entry.fresh(&shared.epochs, age) {
         Some(left) => Outcome::Hit(left),
         None => {
-            let over = entry.failing(&shared.epochs, now)?;
+            let over = entry.failing(&shared.epochs, age)?;
             let trouble = Trouble { code: error.problem().code, hop: error.known_hop() };
             Outcome::Stale { over, trouble: Some(trouble) }
         }
@@ -282,7 +283,7 @@ where
 {
     // Between this request's look into the store and its flight another may have landed.
     if let Some(entry) = shared.store.answer(pilot.key()).await
-        && let Some(left) = entry.fresh(&shared.epochs, Instant::now())
+        && let Some(left) = entry.fresh(&shared.epochs, entry.age(Instant::now()))
     {
         let found = Brought::Stored(left);
         let words = Some(entry.words.clone().into());
@@ -347,7 +348,7 @@ where
         return Ok(Asked { payload, words: None, stored: false });
     };
     let words = Some(entry.words.clone().into());
-    let stored = entry.fresh(&shared.epochs, Instant::now()).is_some();
+    let stored = entry.fresh(&shared.epochs, entry.age(Instant::now())).is_some();
     let Some(key) = key.key() else { return Ok(Asked { payload, words, stored: false }) };
     if stored {
         shared.store.put(key, Held::Answer(Arc::new(entry))).await;

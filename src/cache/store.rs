@@ -48,7 +48,7 @@ pub(super) struct Entry {
     pub(super) words: Box<[Word]>,
     /// What it was weighed as.
     room: AtomicU32,
-    /// When moka was asked for it: milliseconds after its question was sent.
+    /// When moka was asked for it: nanoseconds after its question was sent.
     asked_for: AtomicU64,
 }
 
@@ -64,20 +64,19 @@ impl Entry {
         Self { payload, asked, ages, epoch, words, room, asked_for: AtomicU64::new(0) }
     }
 
-    fn age(&self, now: Instant) -> u64 {
-        let age = now.saturating_duration_since(self.asked).as_millis();
-        u64::try_from(age).unwrap_or(u64::MAX)
+    /// How old it is.
+    pub(super) fn age(&self, now: Instant) -> Duration {
+        freshness::age(self.asked, now)
     }
 
-    /// moka was asked for it.
-    pub(super) fn was_asked_for(&self, now: Instant) {
-        self.asked_for.store(self.age(now), Ordering::Relaxed);
+    /// moka was asked for it when it had this age.
+    pub(super) fn was_asked_for(&self, age: Duration) {
+        self.asked_for.store(nanos(age), Ordering::Relaxed);
     }
 
-    /// Whether moka should be asked for it again, so that it keeps it.
-    pub(super) fn is_to_be_asked_for(&self, now: Instant) -> bool {
-        let since = self.age(now).saturating_sub(self.asked_for.load(Ordering::Relaxed));
-        u128::from(since) >= UNASKED.as_millis()
+    /// Whether moka should be asked for it again at this age, so that it keeps it.
+    pub(super) fn is_to_be_asked_for(&self, age: Duration) -> bool {
+        nanos(age).saturating_sub(self.asked_for.load(Ordering::Relaxed)) >= nanos(UNASKED)
     }
 
     /// Its bytes, with room for the first rendering, later for a quarter more.
@@ -102,31 +101,31 @@ impl Entry {
                 .is_ok()
     }
 
-    /// It as a hit, where it may still be given.
-    pub(super) fn hit(&self, epochs: &Epochs, now: Instant) -> Option<Response> {
-        let left = self.fresh(epochs, now)?;
+    /// It as a hit, where it may still be given at this age.
+    pub(super) fn hit(&self, epochs: &Epochs, age: Duration) -> Option<Response> {
+        let left = self.fresh(epochs, age)?;
         Some(Response { payload: Arc::clone(&self.payload), outcome: Outcome::Hit(left) })
     }
 
-    /// So long it may still be given; `None` when it may not.
-    pub(super) fn fresh(&self, epochs: &Epochs, now: Instant) -> Option<Duration> {
-        let left = freshness::left(self.asked, self.ages.fresh, now)?;
+    /// So long it may still be given from this age on; `None` when it may not.
+    pub(super) fn fresh(&self, epochs: &Epochs, age: Duration) -> Option<Duration> {
+        let left = freshness::left(age, self.ages.fresh)?;
         self.holds(epochs).then_some(left)
     }
 
     /// So long its time has been over, where it may be given while the backend is being asked.
-    pub(super) fn revalidating(&self, epochs: &Epochs, now: Instant) -> Option<Duration> {
-        self.stale(self.ages.revalidating, epochs, now)
+    pub(super) fn revalidating(&self, epochs: &Epochs, age: Duration) -> Option<Duration> {
+        self.stale(self.ages.revalidating, epochs, age)
     }
 
     /// So long its time has been over, where it may be given because the backend fails.
-    pub(super) fn failing(&self, epochs: &Epochs, now: Instant) -> Option<Duration> {
-        self.stale(self.ages.failing, epochs, now)
+    pub(super) fn failing(&self, epochs: &Epochs, age: Duration) -> Option<Duration> {
+        self.stale(self.ages.failing, epochs, age)
     }
 
     /// A write of ours leaves nothing of it, however the backend does.
-    fn stale(&self, most: Duration, epochs: &Epochs, now: Instant) -> Option<Duration> {
-        let over = freshness::over(self.asked, self.ages.fresh, most, now)?;
+    fn stale(&self, most: Duration, epochs: &Epochs, age: Duration) -> Option<Duration> {
+        let over = freshness::over(age, self.ages.fresh, most)?;
         self.holds(epochs).then_some(over)
     }
 
@@ -134,6 +133,10 @@ impl Entry {
     fn holds(&self, epochs: &Epochs) -> bool {
         !self.payload.is_doubted() && !epochs.moved(&self.words, self.epoch)
     }
+}
+
+fn nanos(age: Duration) -> u64 {
+    u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// What is held for a question.

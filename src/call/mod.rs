@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::telemetry::record::{Head, Record};
 
 use lines::Lines;
-use memo::{Known, Memory};
+use memo::Memory;
 
 /// A recognised request, not yet authorised.
 #[derive(Debug)]
@@ -163,8 +163,8 @@ impl<B> Call<B> {
 pub enum Found {
     /// What it yields.
     Facts(Facts),
-    /// What they gave when the call was asked before, so who is asking is known.
-    AsBefore(Arc<Known>),
+    /// What they gave when the call was asked before, so who is asking is what its memory says.
+    AsBefore,
 }
 
 /// A call with its principal.

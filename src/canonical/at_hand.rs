@@ -4,11 +4,11 @@
 //! place for one that might have to ask a backend.
 
 use std::any::Any;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, Weak};
 
 use tokio::time::Instant;
 
-use super::{Request, Response};
+use super::{Outcome, Payload, Request, Response};
 use crate::error::Error;
 use crate::telemetry::record::Record;
 
@@ -25,6 +25,17 @@ pub trait AtHand {
     /// # Errors
     /// What was seen in the place of an answer.
     fn again(&self, standing: &Standing, record: &Record) -> Result<Result<Response, Error>, Seen>;
+
+    /// What [`AtHand::again`] would say of this very `answer`, where it would give that and it takes
+    /// no longer look to know; nobody needs it anew. `None` says nothing, and nothing has happened.
+    fn holds(
+        &self,
+        _standing: &Standing,
+        _record: &Record,
+        _answer: &Weak<Payload>,
+    ) -> Option<Outcome> {
+        None
+    }
 }
 
 /// What a cache saw of a request that is not asked yet. A copy of the request is another one, of

@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,14 +11,18 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
+const REQUEST: u64 = 1;
+/// There are never as many requests.
+const BODY: u64 = 1 << 32;
+
 /// What is known of them.
 #[derive(Debug)]
 pub(super) struct Activity {
     since: Instant,
-    /// Requests that the service has not answered.
-    in_flight: AtomicUsize,
-    /// Bodies of requests and of answers that are not over.
-    bodies: AtomicUsize,
+    /// [`REQUEST`] for each request that the service has not answered, [`BODY`] for each body of a
+    /// request or an answer that is not over: a request becomes its answer's body in one step.
+    under_way: AtomicU64,
+    /// Written by the connection's own task alone.
     begun: AtomicU64,
     /// When the last request was answered, or something of an answer was taken; in milliseconds
     /// after `since`.
@@ -34,8 +38,7 @@ impl Default for Activity {
     fn default() -> Self {
         Self {
             since: Instant::now(),
-            in_flight: AtomicUsize::new(0),
-            bodies: AtomicUsize::new(0),
+            under_way: AtomicU64::new(0),
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             answered: AtomicBool::new(false),
@@ -64,16 +67,17 @@ impl Activity {
         }
     }
 
-    /// A request begins; it ends when what is returned is dropped.
+    /// A request begins; it ends when it is answered, or what is returned is dropped. For the
+    /// connection's own task, which takes one request after the other.
     pub(super) fn begin(self: &Arc<Self>) -> InFlight {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        self.begun.fetch_add(1, Ordering::Relaxed);
-        InFlight(Arc::clone(self))
+        self.under_way.fetch_add(REQUEST, Ordering::Relaxed);
+        self.begun.store(self.begun() + 1, Ordering::Relaxed);
+        InFlight(Some(Arc::clone(self)))
     }
 
     /// A body begins; it is over when what is returned is dropped.
     pub(super) fn body(self: &Arc<Self>) -> Unfinished {
-        self.bodies.fetch_add(1, Ordering::Relaxed);
+        self.under_way.fetch_add(BODY, Ordering::Relaxed);
         Unfinished(Arc::clone(self))
     }
 
@@ -83,12 +87,12 @@ impl Activity {
     }
 
     pub(super) fn is_in_flight(&self) -> bool {
-        self.in_flight.load(Ordering::Relaxed) > 0
+        self.under_way.load(Ordering::Relaxed) & (BODY - REQUEST) > 0
     }
 
     /// Whether neither the service nor a body of a request or an answer is still at it.
     pub(super) fn is_over(&self) -> bool {
-        !self.is_in_flight() && self.bodies.load(Ordering::Relaxed) == 0
+        self.under_way.load(Ordering::Relaxed) == 0
     }
 
     /// Lets whoever holds the connection know that it rests.
@@ -105,19 +109,24 @@ impl Activity {
 
 /// A request in flight.
 #[derive(Debug)]
-pub(super) struct InFlight(Arc<Activity>);
+pub(super) struct InFlight(Option<Arc<Activity>>);
 
 impl InFlight {
-    /// Its answer's body begins.
-    pub(super) fn unfinished(&self) -> Unfinished {
-        self.0.body()
+    /// It is answered; the answer's body begins.
+    pub(super) fn answered(mut self) -> Option<Unfinished> {
+        let activity = self.0.take()?;
+        activity.answered.store(true, Ordering::Relaxed);
+        activity.under_way.fetch_add(BODY - REQUEST, Ordering::Relaxed);
+        Some(Unfinished(activity))
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.answered.store(true, Ordering::Relaxed);
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if let Some(activity) = &self.0 {
+            activity.answered.store(true, Ordering::Relaxed);
+            activity.under_way.fetch_sub(REQUEST, Ordering::Relaxed);
+        }
     }
 }
 
@@ -127,7 +136,7 @@ pub(super) struct Unfinished(Arc<Activity>);
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        self.0.bodies.fetch_sub(1, Ordering::Relaxed);
+        self.0.under_way.fetch_sub(BODY, Ordering::Relaxed);
     }
 }
 

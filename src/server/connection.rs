@@ -10,6 +10,7 @@
 //! room for an answer under way. So a connection of HTTP/1.1 without a request is taken from hyper
 //! when it rests, and given to it anew when bytes come.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
@@ -112,7 +113,7 @@ impl Connections {
         let protocols = Arc::clone(&self.protocols);
         let activity = Arc::new(Activity::default());
         let stream = Watched::new(stream, Arc::clone(&activity), &self.params, peers);
-        let service = Noticed { service, activity };
+        let service = Noticed { service: RefCell::new(service), activity };
         async move {
             let ended = protocols.serve(stream, service, draining).await;
             if let Err(error) = ended {
@@ -226,7 +227,8 @@ impl<F: Future> Future for Told<F> {
 
 /// A service whose requests the watcher knows of.
 struct Noticed<S> {
-    service: S,
+    /// Asked by the connection alone, and not within itself.
+    service: RefCell<S>,
     activity: Arc<Activity>,
 }
 
@@ -242,15 +244,15 @@ where
     fn call(&self, request: http::Request<Incoming>) -> Self::Future {
         let in_flight = Some(self.activity.begin());
         let request = request.map(|body| RequestBody::new(body, &self.activity));
-        let mut service = self.service.clone();
         // Whoever is ready is asked here: a request is large, and would be moved to wait and back.
         // HTTP/2 asks for many at a time, each in a task of its own.
+        let mut service = self.service.borrow_mut();
         let answering = if request.version() < Version::HTTP_2
             && service.poll_ready(&mut Context::from_waker(Waker::noop())).is_ready()
         {
             Either::Left(service.call(request))
         } else {
-            Either::Right(service.oneshot(request))
+            Either::Right(service.clone().oneshot(request))
         };
         Answering { in_flight, answering }
     }
@@ -273,9 +275,8 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Ok(answered) = std::task::ready!(this.answering.poll(cx));
-        let activity = this.in_flight.as_ref().map(InFlight::unfinished);
         // Sending it is the stream's to watch: a client that never takes an answer never ends it.
-        *this.in_flight = None;
-        Poll::Ready(Ok(answered.map(|body| Sending::new(body, activity))))
+        let unfinished = this.in_flight.take().and_then(InFlight::answered);
+        Poll::Ready(Ok(answered.map(|body| Sending::new(body, unfinished))))
     }
 }

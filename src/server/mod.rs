@@ -13,6 +13,7 @@ mod activity;
 mod connection;
 mod current;
 mod framing;
+mod limit;
 mod network;
 mod peers;
 mod places;

@@ -19,11 +19,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::Instant;
 
 use super::Params;
 use super::activity::Activity;
 use super::framing::{Framing, Protocol};
+use super::limit::Limit;
 use super::peers::{Peers, Refusal};
 use super::taking::Taking;
 use crate::turn::Turn;
@@ -74,7 +75,7 @@ pub(super) struct Watched<T> {
     http2: bool,
     framing: Framing,
     peers: Arc<Peers>,
-    read_limit: Pin<Box<Sleep>>,
+    read_limit: Limit,
     taking: Taking,
 }
 
@@ -100,14 +101,14 @@ impl<T> Watched<T> {
             http2: false,
             framing: Framing::new(),
             peers,
-            read_limit: Box::pin(sleep(params.header_timeout)),
+            read_limit: Limit::new(params.header_timeout),
             taking: Taking::new(params.idle_timeout),
         }
     }
 
     fn enter(&mut self, phase: Phase, since: Instant, limit: Duration) {
         self.phase = phase;
-        self.read_limit.as_mut().reset(since + limit);
+        self.read_limit.set(since + limit);
     }
 
     /// Is idle since the last request ended.
@@ -246,11 +247,11 @@ impl<T: AsyncRead + Unpin> Watched<T> {
             }
             Poll::Pending => {
                 self.waited |= self.phase == Phase::Busy;
-                ready!(self.read_limit.as_mut().poll(cx));
+                ready!(self.read_limit.poll(cx));
                 if self.phase == Phase::Busy {
                     // The clock keeps running, and is looked at again later.
-                    self.read_limit.as_mut().reset(Instant::now() + self.idle_timeout);
-                    ready!(self.read_limit.as_mut().poll(cx));
+                    self.read_limit.set(Instant::now() + self.idle_timeout);
+                    ready!(self.read_limit.poll(cx));
                 }
                 if self.phase == Phase::Idle {
                     let limit = self.activity.last_ended() + self.idle_timeout;
@@ -258,8 +259,8 @@ impl<T: AsyncRead + Unpin> Watched<T> {
                         if self.may_rest() {
                             self.activity.rest();
                         }
-                        self.read_limit.as_mut().reset(limit);
-                        ready!(self.read_limit.as_mut().poll(cx));
+                        self.read_limit.set(limit);
+                        ready!(self.read_limit.poll(cx));
                     }
                 }
                 if self.taking.is_waiting() {

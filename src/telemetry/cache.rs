@@ -5,13 +5,15 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-use crate::canonical::{AtHand, Contract, OperationId, Request, Response, Seen, Standing};
+use crate::canonical::{
+    AtHand, Contract, OperationId, Outcome, Payload, Request, Response, Seen, Standing,
+};
 use crate::error::Error;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::record::Record;
@@ -78,6 +80,17 @@ impl<S: AtHand> AtHand for Counted<S> {
         let answer = self.inner.again(standing, record)?;
         self.table.count(standing.question().operation, outcome(&answer));
         Ok(answer)
+    }
+
+    fn holds(
+        &self,
+        standing: &Standing,
+        record: &Record,
+        answer: &Weak<Payload>,
+    ) -> Option<Outcome> {
+        let outcome = self.inner.holds(standing, record, answer)?;
+        self.table.count(standing.question().operation, outcome.label());
+        Some(outcome)
     }
 }
 

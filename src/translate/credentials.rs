@@ -13,7 +13,7 @@ use crate::call::memo::{Known, Lesson, Memory};
 use crate::call::{Call, Claimed, Found, Resolve};
 use crate::canonical::validate::unlike;
 use crate::canonical::{
-    Contract, Facts, OperationId, Payload, Principal, ProblemCode, Request, Response,
+    Contract, Facts, OperationId, Outcome, Payload, Principal, ProblemCode, Request, Response,
 };
 use crate::dialect::catalog::Mount;
 use crate::dialect::route::{self, Route};
@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::json::scan::Document;
 use crate::json::{text, walk};
 use crate::mapping::run::Faults;
+use crate::telemetry::record::Record;
 
 use super::Params;
 use super::calls::{self, Canonical, Job};
@@ -58,7 +59,7 @@ where
         known: Option<&Principal>,
     ) -> Result<Result<Found, Error>, Begun> {
         let given = match self.again(call) {
-            Ok(known) => return Ok(Ok(Found::AsBefore(known))),
+            Ok(()) => return Ok(Ok(Found::AsBefore)),
             Err(given) => given,
         };
         let mut memory = std::mem::take(&mut call.memory);
@@ -87,16 +88,39 @@ where
 }
 
 impl<S: Canonical> LookUps<S> {
-    /// What is known of the call, where its credential's look-ups find what they found before. Each is
-    /// made, so nobody is known for longer than what was found holds.
+    /// Whether what is known of the call holds: its credential's look-ups find what they found before.
+    /// Each is made, so nobody is known for longer than what was found holds.
     ///
     /// # Errors
     /// What was at hand of what had to be looked up to know it.
-    fn again<B>(&self, call: &mut Call<B>) -> Result<Arc<Known>, Given> {
-        let mut given = Given::new();
-        let Some(known) = call.memory.known().cloned() else { return Err(given) };
+    fn again<B>(&self, call: &mut Call<B>) -> Result<(), Given> {
+        let Some(known) = call.memory.known() else { return Err(Given::new()) };
+        let Some(given) = self.first_other(known, &call.record) else { return Ok(()) };
+        call.memory.outdated();
+        Err(given)
+    }
+
+    /// The answers to the look-ups up to the first that finds something else, or nothing at hand.
+    fn first_other(&self, known: &Known, record: &Record) -> Option<Given> {
+        let mut held = SmallVec::<[Outcome; 2]>::new();
         for look_up in &known.look_ups {
-            let answer = self.canonical.again(&look_up.question, &call.record).ok();
+            match self.canonical.holds(&look_up.question, record, &look_up.answer) {
+                Some(outcome) => held.push(outcome),
+                None => break,
+            }
+        }
+        if held.len() == known.look_ups.len() {
+            return None;
+        }
+        let mut given = Given::new();
+        let rest = known.look_ups.iter().skip(held.len());
+        for (look_up, outcome) in known.look_ups.iter().zip(held) {
+            // It was held just now.
+            let Some(payload) = look_up.answer.upgrade() else { return Some(given) };
+            given.push(Ok(Response { payload, outcome }));
+        }
+        for look_up in rest {
+            let answer = self.canonical.again(&look_up.question, record).ok();
             let same = answer.as_ref().is_some_and(|answer| {
                 answer.as_ref().is_ok_and(|answer| {
                     std::ptr::eq(Arc::as_ptr(&answer.payload), look_up.answer.as_ptr())
@@ -107,11 +131,10 @@ impl<S: Canonical> LookUps<S> {
                 given.push(answer);
             }
             if !same {
-                call.memory.outdated();
-                return Err(given);
+                return Some(given);
             }
         }
-        Ok(known)
+        None
     }
 
     #[allow(clippy::result_large_err, reason = "moved once, into the box of the wait")]

@@ -170,7 +170,8 @@ fn begin<S: Canonical, B>(
         Ahead::Answered(_, response) | Ahead::Again(response)
             if calls::is_all(job, only, &response) && response.payload.content.is_none() =>
         {
-            let results = Results::from_elem(Some(response), 1);
+            let mut results = Results::new();
+            results.push(Some(response));
             let (reply, rendered, wanted) = rendered(job, params, call, &results)?;
             let asked = Asked::of(call);
             learn(job, authorised, counted);

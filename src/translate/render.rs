@@ -96,19 +96,22 @@ pub fn body(
     let last = results.last().and_then(Option::as_ref);
     // What the cache does not hold is gone with this answer, and a rendering with it.
     let sole = last.filter(|response| reply.keepable && response.outcome.is_held());
-    let home = sole.map(|response| (Arc::clone(&response.payload), key()));
-    if let Some((payload, key)) = &home {
+    let keep = sole.map(|response| (&response.payload, key()));
+    // Only what is to be compressed has anything more to keep there.
+    let home =
+        || keep.filter(|_| wanted.is_some()).map(|(payload, key)| (Arc::clone(payload), key));
+    if let Some((payload, key)) = keep {
         if let Some(coding) = wanted
-            && let Some(kept) = payload.coded(*key, coding)
+            && let Some(kept) = payload.coded(key, coding)
         {
             return Ok(Rendered::coded(kept, coding).shown(page));
         }
-        if let Some(kept) = payload.rendering(*key) {
-            return Ok(Rendered { home, ..Rendered::json(kept) }.shown(page));
+        if let Some(kept) = payload.rendering(key) {
+            return Ok(Rendered { home: home(), ..Rendered::json(kept) }.shown(page));
         }
     }
     let own = last.filter(|_| revision).and_then(|response| response.payload.revision.as_deref());
-    let kept = home.is_some();
+    let kept = keep.is_some();
     let made = |out: &[u8], hidden| match page {
         None => (Ok(seal(out, own, kept)), hidden),
         Some(page) => (page.render(out).map(|page| seal(page.as_bytes(), None, kept)), hidden),
@@ -117,10 +120,10 @@ pub fn body(
         .map_err(|faults| problems::unreadable(&faults))?;
     let rendering = rendering.map_err(unfilled)?;
     unseen(job, route, hidden);
-    if let Some((payload, key)) = &home {
-        payload.keep(*key, rendering.clone());
+    if let Some((payload, key)) = keep {
+        payload.keep(key, rendering.clone());
     }
-    Ok(Rendered { home, ..Rendered::json(rendering) }.shown(page))
+    Ok(Rendered { home: home(), ..Rendered::json(rendering) }.shown(page))
 }
 
 /// A page and the values for it do not fit: the mapping's fault.

@@ -95,7 +95,7 @@ fn hit(seconds: u64) -> Outcome {
 
 /// An answer that the backend forbids to store.
 fn no_store() -> Result<Response, Error> {
-    let mut payload = crate::canonical::Payload::new(200, Bytes::from_static(V1.as_bytes()), None);
+    let mut payload = Payload::new(200, Bytes::from_static(V1.as_bytes()), None);
     payload.no_store = true;
     let outcome = Outcome::Miss { stored: false };
     Ok(Response { payload: Arc::new(payload), outcome })

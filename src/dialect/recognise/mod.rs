@@ -53,8 +53,15 @@ pub enum Recognition<'c> {
 
 /// Where the values of a template stand in the path they were recognised in; in the order of the
 /// template. Decoding was tried, so it cannot fail.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct PathValues(SmallVec<[(u16, u16); 4]>);
+
+impl Clone for PathValues {
+    /// In one piece, for each request that is known has them again: its own clones one by one.
+    fn clone(&self) -> Self {
+        Self(SmallVec::from_slice(&self.0))
+    }
+}
 
 impl PathValues {
     /// The value of the parameter at `index` of the template, percent-decoded. `path` is the path
