@@ -30,6 +30,8 @@ pub(super) struct Activity {
     /// A request was answered after that. Nearly always its answer is taken at once, and then the
     /// clock is read once for both.
     answered: AtomicBool,
+    /// The connection was left to wait while something was under way.
+    waited: AtomicBool,
     /// The stream has been quiet for a while, and nothing of a request is left anywhere.
     rests: AtomicBool,
 }
@@ -42,6 +44,7 @@ impl Default for Activity {
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             answered: AtomicBool::new(false),
+            waited: AtomicBool::new(false),
             rests: AtomicBool::new(false),
         }
     }
@@ -93,6 +96,23 @@ impl Activity {
     /// Whether neither the service nor a body of a request or an answer is still at it.
     pub(super) fn is_over(&self) -> bool {
         self.under_way.load(Ordering::Relaxed) == 0
+    }
+
+    /// The connection has done what it could, and waits.
+    pub(super) fn waits(&self) {
+        if !self.is_over() {
+            self.waited.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether anything was waited for since that was forgotten.
+    pub(super) fn has_waited(&self) -> bool {
+        self.waited.load(Ordering::Relaxed)
+    }
+
+    /// What is under way from now on has not been waited for.
+    pub(super) fn forget_waits(&self) {
+        self.waited.store(false, Ordering::Relaxed);
     }
 
     /// Lets whoever holds the connection know that it rests.

@@ -167,7 +167,10 @@ impl Protocols {
                         match Pin::new(&mut *serving).poll(cx) {
                             Poll::Ready(ended) => Poll::Ready(Some(ended)),
                             Poll::Pending if activity.take_rest() => Poll::Ready(None),
-                            Poll::Pending => Poll::Pending,
+                            Poll::Pending => {
+                                activity.waits();
+                                Poll::Pending
+                            }
                         }
                     });
                     if let Some(ended) = served.await {
@@ -191,7 +194,9 @@ impl Protocols {
                             ending = true;
                             serving.as_mut().graceful_shutdown();
                         }
-                        serving.as_mut().poll(cx)
+                        let served = serving.as_mut().poll(cx);
+                        activity.waits();
+                        served
                     });
                     return Ok(served.await?);
                 }

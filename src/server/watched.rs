@@ -67,8 +67,6 @@ pub(super) struct Watched<T> {
     ahead: Vec<u8>,
     /// Nothing waits to be written.
     flushed: bool,
-    /// Something was waited for since the last answer.
-    waited: bool,
     turn: Turn,
     /// Bytes of [`PREFACE`] seen; `None` once it cannot be one.
     preface: Option<usize>,
@@ -95,7 +93,6 @@ impl<T> Watched<T> {
             seen: 0,
             ahead: Vec::new(),
             flushed: true,
-            waited: false,
             turn: Turn::default(),
             preface: Some(0),
             http2: false,
@@ -167,7 +164,7 @@ impl<T> Watched<T> {
     /// Whether to write now. What was at hand is written where it was asked for: it was no work.
     fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<()> {
         let begins = std::mem::replace(&mut self.flushed, false);
-        if begins && !self.waited {
+        if begins && !self.activity.has_waited() {
             self.turn.at_once();
         }
         self.turn.poll(cx)
@@ -246,7 +243,6 @@ impl<T: AsyncRead + Unpin> Watched<T> {
                 Poll::Ready(result)
             }
             Poll::Pending => {
-                self.waited |= self.phase == Phase::Busy;
                 ready!(self.read_limit.poll(cx));
                 if self.phase == Phase::Busy {
                     // The clock keeps running, and is looked at again later.
@@ -324,7 +320,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         // hyper flushes what is under it once it has nothing left to write itself.
         let wrote = !std::mem::replace(&mut this.flushed, true);
         if wrote {
-            this.waited = false;
+            this.activity.forget_waits();
             this.turn.done();
         }
         this.taking.done();

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use futures_util::stream;
 use http_body::Frame;
-use http_body_util::StreamBody;
+use http_body_util::{Full, StreamBody};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 
 use super::*;
@@ -207,6 +207,41 @@ async fn a_peer_that_takes_an_answer_by_the_byte_is_cut_off() {
         assert!(taken < 48, "{taken}");
     }
     assert_eq!(one.peers.refused(Refusal::Stalled), 1);
+}
+
+/// How often a connection is looked at until an answer is written that is at hand, or is not.
+async fn looked_at(at_hand: bool) -> u32 {
+    let (mut client, server) = duplex(1 << 20);
+    let notes = Arc::<Notes>::default();
+    let service = tower::service_fn(move |_: http::Request<RequestBody>| async move {
+        if !at_hand {
+            tokio::task::yield_now().await;
+        }
+        Ok::<_, Infallible>(http::Response::new(Full::<Bytes>::default()))
+    });
+    let (_drain, draining) = watch::channel(false);
+    let stream = Noting(server, Arc::clone(&notes));
+    let connections = Connections::new(&Params::default());
+    let mut served = Box::pin(connections.serve(stream, service, Arc::default(), draining));
+    client.write_all(&get("/")).await.unwrap();
+    let mut looked = 0;
+    while notes.writes.load(Ordering::SeqCst) == 0 {
+        assert!(futures_util::poll!(&mut served).is_pending());
+        looked += 1;
+    }
+    looked
+}
+
+/// What was waited for is written together with what others have waited for, where that is much. What
+/// was at hand is written where its request was read.
+#[tokio::test]
+async fn what_is_at_hand_waits_for_nobody_elses_turn() {
+    // All in one turn, as nobody tells that it is over.
+    let mut waited = 0;
+    for _ in 0..16 {
+        waited = looked_at(false).await;
+    }
+    assert_eq!((waited, looked_at(true).await), (3, 1));
 }
 
 #[tokio::test]
