@@ -21,6 +21,7 @@ use crate::canonical::{
     Response, Seen, Standing, Viewer,
 };
 use crate::error::Error;
+use crate::json::scan::{self, Document};
 use crate::json::{text, walk};
 use crate::telemetry::record::{MappingEvent, Record};
 
@@ -175,7 +176,7 @@ impl Eye<'_> {
         let candidates = || rule.any.iter().filter(|tests| tests.iter().all(fits));
         let body = &payload.body;
         // For whoever looks: the next one may see by another alternative.
-        let facts = payload.facts.get_or_init(|| members(body, rule));
+        let facts = payload.facts.get_or_init(|| members(payload.document(), rule));
         let admits =
             |test: &SightTest, at: &Range<usize>| test.allowed.admits(value(body, at), principal);
         let holds = |test: &SightTest| {
@@ -220,7 +221,7 @@ impl Eye<'_> {
 
 /// Where the root's members stand that a rule asks for. Beyond the last of them nothing is looked at;
 /// of one that is repeated the first counts, as everywhere here.
-fn members(body: &[u8], rule: &SightRule) -> Places {
+fn members(document: Document<'_>, rule: &SightRule) -> Places {
     let mut names = SmallVec::<[&str; 8]>::new();
     for test in rule.any.iter().flatten() {
         if let Subject::Member(name) = &test.of
@@ -229,17 +230,18 @@ fn members(body: &[u8], rule: &SightRule) -> Places {
             names.push(name);
         }
     }
-    let mut root = walk::root(body);
     let mut found = Places::new();
-    while !names.is_empty()
-        && let Some((name, at)) = root.next()
-    {
-        let text = value(body, &name);
+    if names.is_empty() {
+        return found;
+    }
+    scan::root(document, |name, at| {
+        let text = value(document.bytes(), &name);
         if let Some(which) = names.iter().position(|wanted| text::eq_bytes(text, wanted)) {
             names.swap_remove(which);
             found.push((name, at));
         }
-    }
+        !names.is_empty()
+    });
     found
 }
 
@@ -266,8 +268,12 @@ mod tests {
 
     fn found(body: &str, any: &[&[&str]]) -> String {
         let text = |at: Range<usize>| body.get(at).unwrap();
-        let places = members(body.as_bytes(), &rule(any)).into_iter();
-        places.map(|(name, at)| format!("{}={} ", text(name), text(at))).collect()
+        let places = members(Document::from(body.as_bytes()), &rule(any));
+        if let Ok((_, accepted)) = scan::accept(body.as_bytes(), scan::Limits::default()) {
+            let known = members(Document::accepted(body.as_bytes(), accepted), &rule(any));
+            assert_eq!(known, places);
+        }
+        places.into_iter().map(|(name, at)| format!("{}={} ", text(name), text(at))).collect()
     }
 
     #[test]

@@ -14,6 +14,7 @@
 mod check;
 mod fill;
 mod kept;
+mod root;
 mod skip;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use super::index::Index;
 use super::shape::{NodeId, Shape};
 use fill::Fill;
 pub use kept::Accepted;
+pub use root::root;
 use trail::Trail;
 
 /// Longest document.

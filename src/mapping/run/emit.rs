@@ -136,6 +136,9 @@ impl<'a> Run<'a> {
         if op.null_with.is_some_and(|place| !self.set(place)) {
             return self.null();
         }
+        if op.hollow == Hollow::Keep && op.needed.is_empty() {
+            return self.written_out(&op.members);
+        }
         let start = self.out.len();
         self.out.push(b'{');
         let (mut some, mut read, mut substance) = (false, false, false);
@@ -169,6 +172,17 @@ impl<'a> Run<'a> {
         }
         for site in lacking {
             self.fault(site, "required", fault::REQUIRED.into());
+        }
+        self.out.push(b'}');
+        if some { Wrote::Value } else { Wrote::Empty }
+    }
+
+    /// An object of which nothing is asked but to be written.
+    fn written_out(&mut self, members: &'a [Member]) -> Wrote {
+        self.out.push(b'{');
+        let mut some = false;
+        for member in members {
+            some |= self.member(member, some) != Wrote::Absent;
         }
         self.out.push(b'}');
         if some { Wrote::Value } else { Wrote::Empty }

@@ -11,26 +11,23 @@ pub(super) fn one_of(token: &str, texts: &[Box<[u8]>]) -> bool {
 }
 
 /// Whether a token is the same value as a JSON text.
-#[inline]
+#[inline(always)]
 pub(super) fn is(token: &str, json: &[u8]) -> bool {
-    let token_bytes = token.as_bytes();
-    token_bytes == json || (token_bytes.first() == json.first() && spelled_otherwise(token, json))
+    let bytes = token.as_bytes();
+    // Mostly the first byte tells, or the first letter.
+    let differ = match (bytes, json) {
+        ([b'"', one, ..], [b'"', other, ..]) => one != other && *one != b'\\' && *other != b'\\',
+        _ => bytes.first() != json.first(),
+    };
+    !differ && (bytes == json || spelled_otherwise(token, json))
 }
 
 /// Whether two texts that differ and begin alike mean the same: escapes, or space in `[ ]`.
+#[inline(never)]
 fn spelled_otherwise(token: &str, json: &[u8]) -> bool {
     let plain = |bytes: &[u8]| memchr::memchr(b'\\', bytes).is_none();
-    if token.starts_with('"') {
-        // Mostly the first letter tells.
-        let first = |text: &[u8]| text.get(1).copied().filter(|byte| *byte != b'\\');
-        if let (Some(one), Some(other)) = (first(token.as_bytes()), first(json))
-            && one != other
-        {
-            return false;
-        }
-        if plain(token.as_bytes()) && plain(json) {
-            return false;
-        }
+    if token.starts_with('"') && plain(token.as_bytes()) && plain(json) {
+        return false;
     }
     std::str::from_utf8(json).is_ok_and(|json| text::same(token, json))
 }
@@ -93,6 +90,29 @@ impl Run<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_a_text_however_both_are_spelled() {
+        let alike: [&[&str]; 8] = [
+            &[r#""text""#, r#""\u0074ext""#, r#""te\u0078t""#],
+            &[r#""test""#, r#""\u0074est""#],
+            &[r#""""#],
+            &[r#""\\""#, r#""\u005c""#],
+            &["[]", "[ ]"],
+            &["{}", "{\n}"],
+            &["null"],
+            &["10", "10"],
+        ];
+        for (at, spellings) in alike.iter().enumerate() {
+            for (other, others) in alike.iter().enumerate() {
+                for (one, json) in spellings.iter().flat_map(|o| others.iter().map(move |j| (o, j)))
+                {
+                    assert_eq!(is(one, json.as_bytes()), at == other, "{one} {json}");
+                }
+            }
+        }
+        assert!(!is("1", b"") && !is("10", b"1") && !is("1", b"1.0"));
+    }
 
     #[test]
     fn what_has_nothing_in_it_is_empty_however_it_is_spelled() {

@@ -15,17 +15,17 @@ impl<'a> Run<'a> {
             [place] => self.found(*place),
             places => places.iter().find_map(|place| self.found(*place)),
         };
-        let found = found.filter(|(token, _)| !one_of(token, &op.ignore));
+        let found = found.filter(|(token, _)| op.ignore.is_empty() || !one_of(token, &op.ignore));
         let Some((token, from_it_on)) = found else {
             return self.gap(&op.when_absent, op.site);
         };
-        if token == "null" || one_of(token, &op.also_null) {
+        if token == "null" || !op.also_null.is_empty() && one_of(token, &op.also_null) {
             return self.gap(&op.when_null, op.site);
         }
         let start = self.out.len();
         let wrote = match op.convert {
             // Most values are copied; the general way does the same.
-            Convert::Copy if op.accept == Types::ANY && !self.program.lenient => {
+            Convert::Copy if !self.program.lenient && plainly(op.accept, token) => {
                 write::piece(self.out, from_it_on, token.len());
                 if text::is_empty(token) { Wrote::Empty } else { Wrote::Value }
             }
@@ -157,6 +157,19 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Whether a token's type is in a set, where that can be told at a glance: for what this says no of,
+/// ask [`accepted`].
+#[inline(always)]
+fn plainly(accept: Types, token: &str) -> bool {
+    let digits = || token.len() < 16 && token.bytes().all(|byte| byte.is_ascii_digit());
+    match token.as_bytes().first() {
+        Some(b'"') => accept.has(Types::STRING),
+        Some(b't' | b'f') => accept.has(Types::BOOLEAN),
+        Some(b'0'..=b'9') if accept != Types::ANY => accept.has(Types::INTEGER) && digits(),
+        _ => accept == Types::ANY,
+    }
+}
+
 /// Whether a token's type is in a set.
 #[inline]
 pub(super) fn accepted(accept: Types, token: &str) -> bool {
@@ -175,4 +188,44 @@ pub(super) fn spelled(accept: Types, token: &str) -> &str {
     };
     let spells = text::is_number(inside) || inside == "true" || inside == "false";
     if spells && accepted(accept, inside) { inside } else { token }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_at_a_glance_is_so() {
+        let tokens = [
+            "\"a\"",
+            "\"\"",
+            "true",
+            "false",
+            "0",
+            "17",
+            "-1",
+            "1.0",
+            "1e3",
+            "[]",
+            "[\"a\"]",
+            "[1]",
+            "{}",
+            "123456789012345",
+            "1234567890123456",
+            "123456789012345678901",
+        ];
+        let mut told = 0;
+        for accept in (0..=127).map(Types) {
+            for token in tokens {
+                if plainly(accept, token) {
+                    assert!(accepted(accept, token), "{accept:?} {token}");
+                    told += 1;
+                }
+            }
+        }
+        assert!(told > 300);
+        let ordinary = [(Types::STRING, "\"a\""), (Types::INTEGER, "17"), (Types::NUMBER, "17")];
+        assert!(ordinary.iter().all(|(accept, token)| plainly(*accept, token)));
+        assert!(plainly(Types::BOOLEAN, "true") && plainly(Types::ANY, "[1]"));
+    }
 }

@@ -1,7 +1,7 @@
 //! A moment in time: read from RFC 3339 and written as it, without a tree of types and without
 //! memory of its own.
 
-use crate::json::write;
+use crate::json::{text, write};
 
 /// Seconds since 1970 and nanoseconds within the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,12 @@ impl Moment {
     /// A moment of the years 0 to 9999.
     pub(super) fn new(seconds: i64, nanos: u32) -> Option<Self> {
         (FIRST..=LAST).contains(&seconds).then_some(Self { seconds, nanos })
+    }
+
+    /// Reads a token that is RFC 3339. With escape sequences in it, it is decoded first.
+    pub(super) fn of(token: &str) -> Option<Self> {
+        let content = text::content(token).and_then(Self::parse);
+        content.or_else(|| Self::parse(&text::decode(token)))
     }
 
     /// Reads RFC 3339. Beyond nanoseconds is cut; a leap second is the first of the next minute.
@@ -171,6 +177,16 @@ mod tests {
         ] {
             assert_eq!(at(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_moment_is_the_same_however_it_is_spelled() {
+        let at = Moment::parse("2024-02-29T23:59:59.5Z");
+        assert!(at.is_some());
+        for token in [r#""2024-02-29T23:59:59.5Z""#, r#""2024-02-29T23:59:59.5\u005a""#] {
+            assert_eq!(Moment::of(token), at, "{token}");
+        }
+        assert_eq!((Moment::of("2024"), Moment::of("\"\\u005a\"")), (None, None));
     }
 
     proptest! {

@@ -6,14 +6,13 @@
 
 use super::moment::Moment;
 use super::{Coded, Refusal, quoted};
-use crate::json::text;
 
 pub(super) const NOT_A_TIME: Refusal =
     "must be a date and time with a zone, such as 2026-01-31T09:30:00Z";
 
 /// Canonical → the dialect's number of digits.
 pub(super) fn encode(token: &str, digits: u32, out: &mut Vec<u8>) -> Result<Coded, Refusal> {
-    let moment = Moment::parse(&text::decode(token)).ok_or(NOT_A_TIME)?;
+    let moment = Moment::of(token).ok_or(NOT_A_TIME)?;
     quoted(out, true, |out| moment.print(digits, out));
     Ok(Coded::Value)
 }

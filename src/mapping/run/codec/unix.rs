@@ -17,7 +17,7 @@ pub(super) fn encode_seconds(
     as_text: bool,
     out: &mut Vec<u8>,
 ) -> Result<Coded, Refusal> {
-    let moment = Moment::parse(&text::decode(token)).ok_or(NOT_A_TIME)?;
+    let moment = Moment::of(token).ok_or(NOT_A_TIME)?;
     quoted(out, as_text, |out| write::integer(out, moment.seconds));
     Ok(Coded::Value)
 }
@@ -36,7 +36,7 @@ pub(super) fn encode_float(
     as_text: bool,
     out: &mut Vec<u8>,
 ) -> Result<Coded, Refusal> {
-    let moment = Moment::parse(&text::decode(token)).ok_or(NOT_A_TIME)?;
+    let moment = Moment::of(token).ok_or(NOT_A_TIME)?;
     // Before 1970 the seconds count down while the fraction counts up.
     let (sign, seconds, nanos) = match (moment.seconds, moment.nanos) {
         (s, 0) if s < 0 => ("-", -s, 0),
