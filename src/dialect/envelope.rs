@@ -72,6 +72,16 @@ impl Envelopes {
             .or_else(|| self.rows.iter().find(|r| r.code.is_none()))
     }
 
+    /// The programs that write rows, to be put in place.
+    pub(super) fn programs_mut(&mut self) -> impl Iterator<Item = &mut Program> {
+        self.rows.iter_mut().filter_map(|row| match &mut row.body {
+            EnvelopeBody::Program(program, _) | EnvelopeBody::Page(program, _) => {
+                Some(&mut **program)
+            }
+            EnvelopeBody::Constant(..) => None,
+        })
+    }
+
     /// The pages that rows answer with, to be put in place.
     pub(super) fn pages_mut(&mut self) -> impl Iterator<Item = &mut Arc<Page>> {
         self.rows.iter_mut().filter_map(|row| match &mut row.body {

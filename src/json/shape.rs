@@ -5,6 +5,7 @@
 //! fixed elements (`[0]`) lie in the block around them. **Slot 0 of every block is the value itself**
 //! (the whole document, the whole element); members are numbered from 1, and a width counts slot 0.
 
+use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
 
 /// A forest of nodes, one root per document.
@@ -15,12 +16,26 @@ pub struct Shape {
     names: OnceLock<Box<[Names]>>,
 }
 
+impl PartialEq for Shape {
+    fn eq(&self, other: &Self) -> bool {
+        self.nodes == other.nodes
+    }
+}
+
+impl Eq for Shape {}
+
+impl Hash for Shape {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.nodes.hash(hasher);
+    }
+}
+
 /// Index of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NodeId(pub u32);
 
 /// What is needed of one value.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Node {
     /// Where it is an object: its members, each with a slot of the same block.
     pub members: Vec<Member>,
@@ -35,7 +50,7 @@ pub struct Node {
 }
 
 /// A member that is needed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Member {
     /// Its name, unescaped. Empty for an index.
     pub name: Box<str>,
@@ -46,7 +61,7 @@ pub struct Member {
 }
 
 /// The elements of a list.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Elements {
     /// What is needed of each.
     pub node: NodeId,

@@ -65,10 +65,10 @@ pub fn piece(out: &mut Vec<u8>, from: &[u8], length: usize) {
 const SHORT: usize = 30;
 
 /// A member's name as it stands in an object, colon included: `"id":`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Key(Text);
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 enum Text {
     /// So many of these bytes.
     Short(u8, [u8; SHORT]),

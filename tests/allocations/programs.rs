@@ -43,9 +43,9 @@ fn a_warm_translation_allocates_nothing_for_one_message_and_for_two_hundred() {
 fn reply<'c>(catalog: &'c Catalog, dialect: &str) -> &'c Program {
     let routes = &catalog.named(dialect).unwrap().routes;
     let route = routes.iter().find(|r| &*r.name == "conversations.get").unwrap();
-    let programs = route.replies.iter().filter_map(|r| match &r.body {
+    let mut programs = route.replies.iter().filter_map(|r| match &r.body {
         ReplyBody::Program(program) => Some(&**program),
         _ => None,
     });
-    programs.last().unwrap()
+    programs.next_back().unwrap()
 }

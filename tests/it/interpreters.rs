@@ -295,7 +295,7 @@ fn sent(
 /// Whether the route hands the body on as it is, for a call to decode.
 fn passed_on(route: &Route) -> bool {
     let program = route.body.as_ref().filter(|body| body.whole.is_none()).map(|b| &b.program);
-    program.is_some_and(|p| matches!(&p.emit, Emit::Value(op) if op.check.is_none()))
+    program.is_some_and(|p| matches!(&*p.emit, Emit::Value(op) if op.check.is_none()))
 }
 
 fn programs(route: &Route) -> Vec<(String, &Program)> {

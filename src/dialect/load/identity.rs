@@ -182,8 +182,8 @@ impl Make<'_> {
         Program {
             objects: Vec::new(),
             documents,
-            shape,
-            emit,
+            shape: Arc::new(shape),
+            emit: Arc::new(emit),
             relations: Vec::new(),
             sites: vec![Site {
                 document: frame(document),
@@ -258,33 +258,35 @@ impl Make<'_> {
         let mut program = self.program(CALLS + 1, Emit::Absent, CALLS);
         // The query's members lie in the block of the inputs, after the inputs themselves (0) and
         // the query (1).
-        let query = program.shape.add();
+        let mut shape = Shape::clone(&program.shape);
+        let query = shape.add();
         let mut slot = 1;
-        let mut read = |program: &mut Program, node: NodeId, name: &str, inner: Option<NodeId>| {
+        let mut read = |shape: &mut Shape, node: NodeId, name: &str, inner: Option<NodeId>| {
             let member = Member { name: name.into(), slot, node: inner };
             slot += 1;
-            if let Some(node) = program.shape.node_mut(node) {
+            if let Some(node) = shape.node_mut(node) {
                 node.members.push(member);
             }
             Ref { frame: frame(INPUTS), slot: slot - 1 }
         };
         let inputs = program.documents.get(INPUTS)?.node;
-        read(&mut program, inputs, "query", Some(query));
+        read(&mut shape, inputs, "query", Some(query));
         let parameter = |name: &str| self.operation.parameters.iter().find(|p| &*p.name == name);
-        let include = read(&mut program, query, INCLUDE, None);
+        let include = read(&mut shape, query, INCLUDE, None);
         let limit = parameter(LIMIT).map(|p| {
             let default = p.default.as_deref().and_then(|d| d.parse().ok()).unwrap_or_default();
-            (read(&mut program, query, LIMIT, None), default)
+            (read(&mut shape, query, LIMIT, None), default)
         });
-        let visibility = parameter(VISIBILITY).map(|_| read(&mut program, query, VISIBILITY, None));
+        let visibility = parameter(VISIBILITY).map(|_| read(&mut shape, query, VISIBILITY, None));
         if let Some(document) = program.documents.get_mut(INPUTS) {
             document.width = slot;
         }
         let at = Ref { frame: frame(CALLS), slot: 0 };
         let narrow = Narrow { at, site: SiteId(0), members, include, limit, visibility };
         let answer = program.documents.get(CALLS)?.node;
-        narrow.read(&mut program.shape, answer);
-        program.emit = Emit::Narrow(Box::new(narrow));
+        narrow.read(&mut shape, answer);
+        program.shape = Arc::new(shape);
+        program.emit = Arc::new(Emit::Narrow(Box::new(narrow)));
         Some(program)
     }
 }

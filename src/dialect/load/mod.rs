@@ -1,6 +1,7 @@
 //! From mapping files to a [`Catalog`]: every file of every dialect that is asked for, checked
 //! against the contract, with all problems at once.
 
+mod alike;
 mod calls;
 mod credentials;
 pub(super) mod documented;

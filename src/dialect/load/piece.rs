@@ -13,6 +13,7 @@ use crate::canonical::Contract;
 use crate::dialect::Dialect;
 use crate::dialect::catalog::Catalog;
 use crate::dialect::envelope::Envelopes;
+use crate::dialect::load::alike::Alike;
 use crate::dialect::page::Page;
 use crate::dialect::recognise::Router;
 use crate::dialect::route::ReplyBody;
@@ -61,7 +62,13 @@ pub(super) fn contract(contract: &Arc<Contract>) -> Arc<Contract> {
 /// A copy of what serves, which shares with it the contract and the names of tenants.
 pub(super) fn catalog(from: &Catalog) -> Catalog {
     let mounts = from.mounts.clone();
-    let dialects: Vec<_> = from.dialects.iter().map(|d| Arc::new(dialect(d))).collect();
+    let mut alike = Alike::default();
+    let copied = from.dialects.iter().map(|one| {
+        let mut copy = dialect(one);
+        alike.share(&mut copy);
+        Arc::new(copy)
+    });
+    let dialects: Vec<_> = copied.collect();
     let (router, _) = Router::build(&mounts, &dialects);
     // Parameters are shared by whoever clones them.
     let widened = from.widened.iter().map(|(id, params)| (*id, params.without(|_| false)));
@@ -122,17 +129,22 @@ mod tests {
     use crate::dialect::embedded::Files;
     use crate::dialect::load::{Keep, load};
     use crate::dialect::route::Route;
-    use crate::mapping::plan::Program;
+    use crate::json::shape::Shape;
+    use crate::mapping::plan::{Emit, Program};
     use crate::syntax::{Diagnostics, Sources};
 
     fn first() -> Catalog {
+        loaded(&["public-inbox", "account"])
+    }
+
+    fn loaded(dialects: &[&str]) -> Catalog {
         let mount = |dialect: &str| MountSpec {
             dialect: dialect.to_owned(),
             tenant: Tenant("t".into()),
             host: "*".to_owned(),
-            prefix: None,
+            prefix: Some(format!("/{dialect}")),
         };
-        let mounts = ["public-inbox", "account"].map(mount);
+        let mounts: Vec<_> = dialects.iter().copied().map(mount).collect();
         let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
         let files = Files::embedded();
         load(&files, &mounts, 1, Keep::Serving, &mut sources, &mut diagnostics).unwrap()
@@ -168,6 +180,8 @@ mod tests {
         let first = first();
         let copy = catalog(&first);
         let mut names: Vec<Weak<str>> = Vec::new();
+        let mut emits: Vec<Weak<Emit>> = Vec::new();
+        let mut shapes: Vec<Weak<Shape>> = Vec::new();
         let mut templates: Vec<Weak<Page>> = Vec::new();
         for (one, other) in first.dialects.iter().zip(&copy.dialects) {
             assert!(format!("{one:?}") == format!("{other:?}"), "{} is another", one.name);
@@ -177,6 +191,8 @@ mod tests {
                 names.push(Arc::downgrade(&route.name));
                 let events = programs(route).into_iter().flat_map(|program| &program.events);
                 names.extend(events.map(|(record, _)| Arc::downgrade(record)));
+                emits.extend(programs(route).into_iter().map(|p| Arc::downgrade(&p.emit)));
+                shapes.extend(programs(route).into_iter().map(|p| Arc::downgrade(&p.shape)));
             }
             templates.extend(pages(one).into_iter().map(Arc::downgrade));
         }
@@ -193,9 +209,32 @@ mod tests {
         drop(first);
         assert!(names.iter().all(|name| name.strong_count() == 0));
         assert!(templates.iter().all(|page| page.strong_count() == 0));
+        assert!(emits.iter().all(|emit| emit.strong_count() == 0));
+        assert!(shapes.iter().all(|shape| shape.strong_count() == 0));
         assert_eq!(copy.widened.len(), widened);
-        let found = copy.recognise("any", "GET", "/api/v1/accounts/1/conversations/1");
+        let found = copy.recognise("any", "GET", "/account/api/v1/accounts/1/conversations/1");
         assert!(matches!(found, crate::dialect::recognise::Recognition::Route { .. }));
+    }
+
+    /// Nothing that a request runs through is kept twice, and what differs is not thrown together.
+    #[test]
+    fn programs_that_are_equal_are_kept_once() {
+        let of = |dialects: &[&str]| catalog(&loaded(dialects));
+        let (one, both) = (of(&["account"]), of(&["account", "chatwoot-account"]));
+        let kept = |catalog: &Catalog| {
+            let routes = catalog.dialects.iter().flat_map(|dialect| &dialect.routes);
+            let all: Vec<&Program> = routes.flat_map(programs).collect();
+            let places: HashSet<_> = all.iter().map(|program| Arc::as_ptr(&program.emit)).collect();
+            let texts: HashSet<_> =
+                all.iter().map(|program| format!("{:?}", program.emit)).collect();
+            assert_eq!(places.len(), texts.len());
+            (all.len(), places.len())
+        };
+        let ((programs, places), (twice, same)) = (kept(&one), kept(&both));
+        assert!(places * 5 < programs * 4, "{places} of {programs} in one dialect");
+        assert!(twice > programs * 3 / 2, "{twice} programs");
+        // What the one changes of the other is its own.
+        assert!(same < places * 9 / 5, "{same}, and {places} in one of them");
     }
 
     #[test]

@@ -239,8 +239,8 @@ impl<'l, 'd> Lower<'l, 'd> {
             program: Program {
                 objects: self.objects,
                 documents,
-                shape: self.shape,
-                emit,
+                shape: Arc::new(self.shape),
+                emit: Arc::new(emit),
                 relations: self.relations,
                 sites: self.sites,
                 events: self.events,

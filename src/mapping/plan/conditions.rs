@@ -8,7 +8,7 @@ use super::{Convert, Gap, Json, Ref, SiteId, Types};
 pub const MOST_CONDITIONS: usize = 100;
 
 /// A list of conditions to be made a filter, or the other way round.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Conditions {
     /// Decode: the list. Encode: the filter.
     pub at: Ref,
@@ -27,7 +27,7 @@ pub struct Conditions {
 }
 
 /// What the words of a list of conditions mean.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ConditionTable {
     /// The members of one condition: key, operator, values, join.
     pub members: [Box<str>; 4],
@@ -44,7 +44,7 @@ pub struct ConditionTable {
 }
 
 /// One key.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ConditionKey {
     /// Theirs.
     pub name: Box<str>,
@@ -57,7 +57,7 @@ pub struct ConditionKey {
 }
 
 /// What is done with values.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Meaning {
     /// Each through an operator.
     Value {
@@ -73,7 +73,7 @@ pub enum Meaning {
 }
 
 /// Keys that are members of an open object.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OtherKeys {
     /// The object, with a dot: `custom_attributes.`
     pub prefix: Box<str>,
@@ -84,7 +84,7 @@ pub struct OtherKeys {
 }
 
 /// An operator of the contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Comparison {
     /// Its word.
     pub word: &'static str,
@@ -93,7 +93,7 @@ pub struct Comparison {
 }
 
 /// What an operator has as its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Takes {
     /// A list, of one value too.
     List,

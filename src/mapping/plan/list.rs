@@ -6,7 +6,7 @@ use super::{Emit, Gap, Ref, SiteId, Test};
 
 /// A list to write from a list. Order of steps: `guard`, `filter`, `sort_by`, `take`, `reverse`,
 /// `at_most`. Its elements are the next frame.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Each {
     /// The list.
     pub list: Ref,
@@ -33,7 +33,7 @@ pub struct Each {
 }
 
 /// One element of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Take {
     /// The first; what is written when there is none.
     First(Gap),
@@ -43,7 +43,7 @@ pub enum Take {
 
 /// Finds one element of a list and makes it the next frame (`find`, `pick`). Without one, every
 /// place of the frame is absent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Bind {
     /// The list.
     pub list: Ref,
@@ -60,7 +60,7 @@ pub struct Bind {
 }
 
 /// What must hold of an object of an answer (`sees`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Guard {
     /// A value must be there and be one of some.
     Is {
@@ -74,7 +74,7 @@ pub enum Guard {
 }
 
 /// What a guarded value may be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum GuardValue {
     /// One of these JSON texts.
     Words(Vec<Box<[u8]>>),
@@ -83,7 +83,7 @@ pub enum GuardValue {
 }
 
 /// A member that is there only when it is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cut {
     /// Its name.
     pub member: Box<str>,
@@ -94,7 +94,7 @@ pub struct Cut {
 }
 
 /// How an identity reply is cut to what was asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Narrow {
     /// The document.
     pub at: Ref,

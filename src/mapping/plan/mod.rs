@@ -39,12 +39,12 @@ pub struct Program {
     /// What is read; document *i* is frame *i*.
     pub documents: Vec<Document>,
     /// Which members of them.
-    pub shape: Shape,
+    pub shape: Arc<Shape>,
     /// Places in the documents themselves that are objects where they are anything: a key such as
     /// `text.content` says so of `text`. An empty list is read as an empty object.
     pub objects: Vec<(Ref, SiteId)>,
     /// What is written.
-    pub emit: Emit,
+    pub emit: Arc<Emit>,
     /// Decision tables, for [`Emit::Column`].
     pub relations: Vec<Relation>,
     /// Where values come from, for problems.
@@ -62,9 +62,9 @@ impl Clone for Program {
         let event = |(record, kind): &(Arc<str>, _)| (Arc::from(&**record), *kind);
         Self {
             documents: self.documents.clone(),
-            shape: self.shape.clone(),
+            shape: Arc::new(Shape::clone(&self.shape)),
             objects: self.objects.clone(),
-            emit: self.emit.clone(),
+            emit: Arc::new(Emit::clone(&self.emit)),
             relations: self.relations.clone(),
             sites: self.sites.clone(),
             events: self.events.iter().map(event).collect(),
@@ -75,7 +75,7 @@ impl Clone for Program {
 }
 
 /// One document a program reads.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Document {
     /// The root it is known by in the mapping: `` for `$`, `now` for `$now`, `inputs` for
     /// `$path`, `$query`, `$header`, `$principal` and `$config` together.
@@ -100,7 +100,7 @@ pub struct Ref {
 pub struct SiteId(pub u32);
 
 /// Where a value comes from, so that a problem can name it as its sender wrote it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Site {
     /// Index of the document it is read from.
     pub document: u8,
@@ -113,7 +113,7 @@ pub struct Site {
 }
 
 /// A step of a pointer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     /// A member.
     Member(Box<str>),
@@ -124,7 +124,7 @@ pub enum Step {
 }
 
 /// What writes one JSON value, or nothing (*absent*).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Emit {
     /// These bytes: one JSON value.
     Const(Box<[u8]>),

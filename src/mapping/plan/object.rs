@@ -4,7 +4,7 @@ use super::{Emit, Gap, Guard, Ref, SiteId};
 use crate::json::write::Key;
 
 /// An object to write.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ObjectOp {
     /// The object it is made from, whose null and absence decide; `None` is always made.
     pub from: Option<Source>,
@@ -23,7 +23,7 @@ pub struct ObjectOp {
 
 /// What becomes of an object of nothing but nulls. Members that are [`Emit::Const`] do not count:
 /// decode fills what the contract requires with constants, and they make no object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hollow {
     /// It is written as it is.
     Keep,
@@ -34,7 +34,7 @@ pub enum Hollow {
 }
 
 /// The object that another is made from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Source {
     /// Where it is.
     pub at: Ref,
@@ -47,7 +47,7 @@ pub struct Source {
 }
 
 /// A member of an object to write.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Member {
     /// The quoted, escaped key and its colon: `"id":`.
     pub key: Key,
@@ -58,7 +58,7 @@ pub struct Member {
 }
 
 /// When a key is left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Omit {
     /// Never, unless nothing was written.
     Never,
@@ -69,7 +69,7 @@ pub enum Omit {
 }
 
 /// One of several, by a discriminator's text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OneOf {
     /// The object's own presence.
     pub from: Option<Source>,
@@ -84,7 +84,7 @@ pub struct OneOf {
 }
 
 /// One case.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Case {
     /// When it applies.
     pub test: Test,
@@ -95,7 +95,7 @@ pub struct Case {
 }
 
 /// A test of one place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Test {
     /// Anything.
     Any,

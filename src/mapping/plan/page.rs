@@ -3,7 +3,7 @@
 use super::{Ref, SiteId};
 
 /// One part of the envelope of a numbered page: addresses of its neighbours, or numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Page {
     /// Which part.
     pub part: PagePart,
@@ -24,7 +24,7 @@ pub struct Page {
 }
 
 /// A part of an envelope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PagePart {
     /// `{first, last, prev, next}`: addresses.
     Links,
@@ -38,7 +38,7 @@ const SIDE: u64 = 3;
 const SMALL: u64 = SIDE * 2 + 7;
 
 /// The numbers of a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Standing {
     /// Its own, from 1.
     pub number: u64,

@@ -5,7 +5,7 @@ use crate::canonical::contract::SchemaId;
 use super::{Convert, Ref, SiteId, Test, Types};
 
 /// A decision table in one direction, hit policy *first*.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Relation {
     /// What is looked at.
     pub inputs: Vec<Input>,
@@ -21,7 +21,7 @@ pub struct Relation {
 
 /// A column looked at. Tests see the value after `also_null`, `missing` and `convert`'s table; a
 /// copy copies the converted value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Input {
     /// The place.
     pub at: Ref,
@@ -38,14 +38,14 @@ pub struct Input {
 }
 
 /// A column written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Output {
     /// What the written value must satisfy (decode).
     pub check: Option<SchemaId>,
 }
 
 /// One row.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Row {
     /// One per input.
     pub tests: Vec<Test>,
@@ -56,7 +56,7 @@ pub struct Row {
 }
 
 /// What a row writes in a column.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Write {
     /// This JSON value.
     Const(Box<[u8]>),
@@ -67,7 +67,7 @@ pub enum Write {
 }
 
 /// The raw sibling of a relation's column, when encoding.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RelationRaw {
     /// The output it stands in for.
     pub output: u8,

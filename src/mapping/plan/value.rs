@@ -6,7 +6,7 @@ use super::{Ref, SiteId};
 
 /// A value through an operator. Steps: choose the source, `ignore`, `also_null`, presence, convert,
 /// check.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ValueOp {
     /// Places to read; the first that is there counts (`same_as` when decoding). One, mostly.
     pub from: Vec<Ref>,
@@ -29,7 +29,7 @@ pub struct ValueOp {
 }
 
 /// What is written where no value is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Gap {
     /// `null`.
     Null,
@@ -44,7 +44,7 @@ pub enum Gap {
 }
 
 /// JSON types, as a set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Types(pub u8);
 
 impl Types {
@@ -79,7 +79,7 @@ impl Types {
 }
 
 /// What is done with a value's text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Convert {
     /// Copied, byte for byte. In a lenient program a text that spells an accepted type is unquoted.
     Copy,
@@ -109,7 +109,7 @@ pub enum Convert {
 }
 
 /// A codec; its two directions stand in one file under `mapping/run/codec/`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Codec {
     /// RFC 3339 ↔ whole unix seconds. Folds below a second.
     UnixSeconds,
@@ -156,7 +156,7 @@ pub enum Codec {
 }
 
 /// The name of a member that resources are named by: small letters and `_`, at most 24.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Naming {
     letters: [u8; 24],
     length: usize,
@@ -186,7 +186,7 @@ impl Naming {
 pub type Json = Box<[u8]>;
 
 /// A value table in one direction.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EnumOp {
     /// (JSON text read, JSON text written, event when the row folds).
     pub rows: Vec<(Json, Json, Option<u16>)>,
@@ -198,7 +198,7 @@ pub struct EnumOp {
 
 /// A raw sibling (`{system, value}`): given back instead of a table's word while it still reads as
 /// what is there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RawBack {
     /// Its `system`.
     pub system: Ref,

@@ -77,7 +77,7 @@ fn descend(program: &Program, emit: &Emit, steps: &[Cow<'_, str>]) -> Option<Sit
 
 /// The first value of what stands at a pointer; the whole is nobody's in particular.
 fn within(program: &Program, steps: &[Cow<'_, str>]) -> Option<SiteId> {
-    let mut emit = &program.emit;
+    let mut emit = &*program.emit;
     for step in steps {
         emit = match emit {
             Emit::Object(op) => &op.members.iter().find(|m| is_key(&m.key, step))?.emit,

@@ -171,8 +171,8 @@ impl Build {
         Program {
             objects: Vec::new(),
             documents: vec![document("", 0), document("inputs", 1)],
-            shape: self.shape,
-            emit,
+            shape: Arc::new(self.shape),
+            emit: Arc::new(emit),
             relations: self.relations,
             sites: self.sites,
             events: (0..4).map(|_| (Arc::from("record"), "defaulted")).collect(),
