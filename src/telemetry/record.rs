@@ -152,7 +152,10 @@ impl Record {
         let Some(began) = self.0.began else { return };
         let nanos = u64::try_from((deadline - began).as_nanos()).unwrap_or(u64::MAX);
         let told = nanos.saturating_add(1);
-        let _ = self.0.deadline.compare_exchange(0, told, Ordering::Relaxed, Ordering::Relaxed);
+        // Told by one, so nobody else's word comes in between.
+        if self.0.deadline.load(Ordering::Relaxed) == 0 {
+            self.0.deadline.store(told, Ordering::Relaxed);
+        }
     }
 
     /// When nobody waits any longer, where that is known.

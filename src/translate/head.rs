@@ -76,19 +76,23 @@ fn matches(headers: &HeaderMap, etag: &[u8]) -> bool {
 const REVALIDATED: HeaderValue = HeaderValue::from_static("private, no-cache");
 const BY_CODING: HeaderValue = HeaderValue::from_static("Accept-Encoding");
 
+/// The lines that differ from answer to answer.
+const DIFFERS: [HeaderName; 3] = [REQUEST_ID, CACHE_STATUS, ETAG];
+
 /// The heads of nearly all answers that are read; those of bodies that could be compressed, and of
-/// those that could not. What is empty differs.
+/// those that could not. What is empty differs, and stands first: whoever looks for a request's id, or
+/// says what differs, has not far to go.
 static USUAL: LazyLock<[HeaderMap; 2]> = LazyLock::new(|| {
     [false, true].map(|varies| {
         let mut headers = HeaderMap::new();
+        for differs in DIFFERS {
+            headers.insert(differs, HeaderValue::from_static(""));
+        }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
         if varies {
             headers.insert(VARY, BY_CODING);
         }
         headers.insert(CACHE_CONTROL, REVALIDATED);
-        for differs in [ETAG, CACHE_STATUS, REQUEST_ID] {
-            headers.insert(differs, HeaderValue::from_static(""));
-        }
         headers
     })
 });
@@ -96,18 +100,10 @@ static USUAL: LazyLock<[HeaderMap; 2]> = LazyLock::new(|| {
 fn usual(varies: bool, etag: HeaderValue, outcome: Outcome, record: &Record) -> HeaderMap {
     let [plain, varied] = &*USUAL;
     let mut headers = if varies { varied.clone() } else { plain.clone() };
-    let mut etag = Some(etag);
-    for (name, value) in &mut headers {
-        if !value.is_empty() {
-            continue;
-        }
-        if *name == ETAG {
-            *value = etag.take().unwrap_or(HeaderValue::from_static(""));
-        } else if *name == CACHE_STATUS {
-            *value = cache_status::value(outcome);
-        } else {
-            *value = record.request_id().header();
-        }
+    // A map gives its lines in the order in which they were put in, and so does a copy of it.
+    let differ = [record.request_id().header(), cache_status::value(outcome), etag];
+    for (value, own) in headers.values_mut().zip(differ) {
+        *value = own;
     }
     headers
 }
