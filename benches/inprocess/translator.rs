@@ -110,10 +110,10 @@ fn writes(catalog: &Catalog) {
             let text = "Danke! Where is \\\"it\\\"? 🙏\\n".repeat(size / 30 + 1);
             let sent = body.replace("TEXT", &text);
             // What the client sent becomes a canonical body, with the last call or before it.
-            let bodies = route.calls.iter().filter_map(|call| call.body.as_ref());
+            let mut bodies = route.calls.iter().filter_map(|call| call.body.as_ref());
             let decode = route.body.as_ref().map(|body| &body.program);
             let documents = [Some(INPUTS), Some(sent.as_bytes())];
-            let program = decode.or_else(|| bodies.last()).unwrap();
+            let program = decode.or_else(|| bodies.next_back()).unwrap();
             row(&mut table, &format!("{dialect}, {name}"), program, &documents);
         }
     }
@@ -127,11 +127,11 @@ fn route<'c>(catalog: &'c Catalog, dialect: &str, name: &str) -> &'c Route {
 
 /// What writes the usual answer; `None` where it is given on as it is.
 fn program(route: &Route) -> Option<&Program> {
-    let programs = route.replies.iter().filter_map(|reply| match &reply.body {
+    let mut programs = route.replies.iter().filter_map(|reply| match &reply.body {
         ReplyBody::Program(program) => Some(&**program),
         _ => None,
     });
-    programs.last()
+    programs.next_back()
 }
 
 /// What a call is answered with, in about so many bytes.
