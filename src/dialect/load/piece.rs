@@ -63,12 +63,8 @@ pub(super) fn contract(contract: &Arc<Contract>) -> Arc<Contract> {
 pub(super) fn catalog(from: &Catalog) -> Catalog {
     let mounts = from.mounts.clone();
     let mut alike = Alike::default();
-    let copied = from.dialects.iter().map(|one| {
-        let mut copy = dialect(one);
-        alike.share(&mut copy);
-        Arc::new(copy)
-    });
-    let dialects: Vec<_> = copied.collect();
+    let dialects = from.dialects.iter().map(|one| Arc::new(dialect(one, &mut alike)));
+    let dialects: Vec<_> = dialects.collect();
     let (router, _) = Router::build(&mounts, &dialects);
     // Parameters are shared by whoever clones them.
     let widened = from.widened.iter().map(|(id, params)| (*id, params.without(|_| false)));
@@ -83,11 +79,11 @@ pub(super) fn catalog(from: &Catalog) -> Catalog {
     }
 }
 
-fn dialect(from: &Dialect) -> Dialect {
+fn dialect(from: &Dialect, alike: &mut Alike) -> Dialect {
     let mut pages = Pages::default();
-    let mut envelopes = from.envelopes.clone();
+    let mut envelopes = alike.envelopes(from.envelopes.clone());
     pages.renew(envelopes.pages_mut());
-    let mut routes = from.routes.clone();
+    let mut routes: Vec<_> = from.routes.iter().map(|route| alike.route(route.clone())).collect();
     for route in &mut routes {
         route.name = Arc::from(&*route.name);
         pages.renew(route.envelopes.pages_mut());
@@ -96,7 +92,8 @@ fn dialect(from: &Dialect) -> Dialect {
             _ => None,
         }));
     }
-    let mut credentials = from.credentials.clone();
+    let credentials = from.credentials.iter().map(|one| alike.credential(one.clone()));
+    let mut credentials: Vec<_> = credentials.collect();
     for credential in &mut credentials {
         credential.name = Arc::from(&*credential.name);
         credential.sight = credential.sight.as_deref().cloned().map(Arc::new);
