@@ -13,6 +13,7 @@ pub mod forwarded;
 pub mod server;
 pub mod stack;
 // The ground: knows nothing of ours.
+pub mod alarm;
 pub mod json;
 pub mod syntax;
 pub mod turn;

@@ -13,7 +13,6 @@ mod activity;
 mod connection;
 mod current;
 mod framing;
-mod limit;
 mod network;
 mod peers;
 mod places;

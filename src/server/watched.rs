@@ -24,9 +24,9 @@ use tokio::time::Instant;
 use super::Params;
 use super::activity::Activity;
 use super::framing::{Framing, Protocol};
-use super::limit::Limit;
 use super::peers::{Peers, Refusal};
 use super::taking::Taking;
+use crate::alarm::Alarm;
 use crate::turn::Turn;
 
 /// A write of so many bytes is part of an answer. What keeps an HTTP/2 connection alive is shorter,
@@ -73,7 +73,7 @@ pub(super) struct Watched<T> {
     http2: bool,
     framing: Framing,
     peers: Arc<Peers>,
-    read_limit: Limit,
+    read_limit: Alarm,
     taking: Taking,
 }
 
@@ -98,7 +98,7 @@ impl<T> Watched<T> {
             http2: false,
             framing: Framing::new(),
             peers,
-            read_limit: Limit::new(params.header_timeout),
+            read_limit: Alarm::new(params.header_timeout),
             taking: Taking::new(params.idle_timeout),
         }
     }

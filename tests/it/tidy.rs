@@ -8,6 +8,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("syntax", &[]),
     ("json", &[]),
     ("turn", &[]),
+    ("alarm", &[]),
     ("canonical", &["syntax", "json"]),
     ("error", &["canonical"]),
     ("mapping", &["canonical", "syntax", "json"]),
@@ -38,8 +39,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ), // runs the seam
     ("cache", &["canonical", "json"]), // never a dialect, never http
     ("sandbox", &["canonical", "syntax", "json"]),
-    ("upstream", &["canonical", "dialect", "json", "turn"]),
-    ("server", &["turn"]),
+    ("upstream", &["alarm", "canonical", "dialect", "json", "turn"]),
+    ("server", &["alarm", "turn"]),
     (
         "stack",
         &[

@@ -8,7 +8,6 @@
 //! A pool that comes with hyper has a task for each connection, and channels to it; what they cost is
 //! in `docs/decisions/0007-connections-to-backends.md`.
 
-pub(super) mod alarm;
 mod bell;
 
 use std::future::poll_fn;
@@ -29,10 +28,10 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
+use crate::alarm::Alarm;
 use crate::turn::InTurn;
 use crate::upstream::client::Failure;
 use crate::upstream::connect::Connector;
-use crate::upstream::pool::alarm::Alarm;
 use crate::upstream::pool::bell::Bell;
 use crate::upstream::resilience::attempt::Patience;
 use crate::upstream::sent::Sent;
@@ -185,7 +184,9 @@ impl Inner {
         let made = self.protocol.handshake(stream).await;
         let (sender, connection) = made.map_err(|error| Failure::Broken(error.into()))?;
         let connection = Some(Box::pin(connection));
-        Ok(Wire { sender, connection, alarm: Alarm::default(), bell: Bell::default() })
+        // Each exchange sets it.
+        let alarm = Alarm::new(self.patience);
+        Ok(Wire { sender, connection, alarm, bell: Bell::default() })
     }
 }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::alarm::Alarm;
 use crate::upstream::client::Failure;
-use crate::upstream::pool::alarm::Alarm;
 use crate::upstream::resilience::deadline::Deadline;
 
 /// When an attempt ends, and why.
@@ -71,7 +71,10 @@ impl Patience {
         cx: &mut Context<'_>,
     ) -> Poll<Failure> {
         match self.until {
-            Some((until, limit)) => alarm.poll(until, cx).map(|()| Failure::Timeout(limit)),
+            Some((until, limit)) => {
+                alarm.set(until);
+                alarm.poll(cx).map(|()| Failure::Timeout(limit))
+            }
             None => Poll::Pending,
         }
     }
@@ -115,7 +118,7 @@ mod tests {
             let client = client.map(|at| at + took * second);
             let deadline = Deadline::begin(began, 5 * second, client, true).unwrap();
             let patience = Patience::new(deadline, early.map(|n: u32| n * second), began);
-            let mut alarm = Alarm::default();
+            let mut alarm = Alarm::new(9 * second);
             let over = std::future::poll_fn(|cx| patience.over(&mut alarm, cx)).await;
             let Failure::Timeout(which) = over else { panic!() };
             assert_eq!((which, began.elapsed()), (limit, took * second));

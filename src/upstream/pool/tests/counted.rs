@@ -90,7 +90,7 @@ async fn a_request_is_one_write_and_an_ordinary_answer_one_read_and_one_wait() {
     let mut wire = Wire {
         sender,
         connection: Some(Box::pin(connection)),
-        alarm: Alarm::default(),
+        alarm: Alarm::new(Duration::ZERO),
         bell: Bell::default(),
     };
     let body = "x".repeat(4_000);

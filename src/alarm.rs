@@ -1,8 +1,9 @@
 //! A time limit that is moved far more often than it is reached.
 //!
-//! Each request moves the limit of its connection, and to move a timer, or to ask one, is a handful of
-//! locked operations. So the timer is left where it is as long as it strikes soon enough: when it
-//! does, it is set to where the limit is by then. And who waits is noted with it once.
+//! Each request moves the limits of two connections, that of its client and that to its backend, and to
+//! move a timer, or to ask one, is a handful of locked operations. So the timer is left where it is as
+//! long as it strikes soon enough: when it does, it is set to where the limit is by then. And who waits
+//! is noted with it once.
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
@@ -13,7 +14,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 /// The limit.
 #[derive(Debug)]
-pub(super) struct Limit {
+pub struct Alarm {
     until: Instant,
     /// Strikes no later than that.
     timer: Pin<Box<Sleep>>,
@@ -21,15 +22,16 @@ pub(super) struct Limit {
     waker: Option<Waker>,
 }
 
-impl Limit {
-    /// It is reached after so long.
-    pub(super) fn new(after: Duration) -> Self {
+impl Alarm {
+    /// It is reached after so long. To be made in a runtime with timers.
+    #[must_use]
+    pub fn new(after: Duration) -> Self {
         let timer = Box::pin(sleep(after));
         Self { until: timer.deadline(), timer, waker: None }
     }
 
-    /// It is reached then.
-    pub(super) fn set(&mut self, until: Instant) {
+    /// It is reached then, and no longer when it would have been.
+    pub fn set(&mut self, until: Instant) {
         self.until = until;
         if until < self.timer.deadline() {
             self.reset();
@@ -41,8 +43,8 @@ impl Limit {
         self.waker = None;
     }
 
-    /// Ready once it is reached.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready once it is reached. If it is not, whoever asked last is woken then, at the latest.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let waits = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
             if waits && !self.timer.is_elapsed() {
@@ -83,36 +85,47 @@ mod tests {
     }
 
     /// So long it takes from now.
-    async fn reached(limit: &mut Limit) -> Duration {
+    async fn reached(alarm: &mut Alarm) -> Duration {
         let began = Instant::now();
-        poll_fn(|cx| limit.poll(cx)).await;
+        poll_fn(|cx| alarm.poll(cx)).await;
         began.elapsed()
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_is_reached_when_it_was_set_to_last() {
-        let mut limit = Limit::new(2 * SECOND);
-        assert_eq!(reached(&mut limit).await, 2 * SECOND);
-        assert_eq!(reached(&mut limit).await, Duration::ZERO, "and stays so");
+        let mut alarm = Alarm::new(2 * SECOND);
+        assert_eq!(reached(&mut alarm).await, 2 * SECOND);
+        assert_eq!(reached(&mut alarm).await, Duration::ZERO, "and stays so");
         // Later than its timer strikes, again and again; then earlier.
         for later in [3, 5, 9, 4, 1] {
-            limit.set(Instant::now() + later * SECOND);
+            alarm.set(Instant::now() + later * SECOND);
         }
-        assert_eq!(reached(&mut limit).await, SECOND);
-        limit.set(Instant::now() + 60 * SECOND);
-        let early = tokio::time::timeout(59 * SECOND, poll_fn(|cx| limit.poll(cx)));
+        assert_eq!(reached(&mut alarm).await, SECOND);
+        alarm.set(Instant::now() + 60 * SECOND);
+        let early = tokio::time::timeout(59 * SECOND, poll_fn(|cx| alarm.poll(cx)));
         assert!(early.await.is_err());
-        limit.set(Instant::now() + 2 * SECOND);
-        assert_eq!(reached(&mut limit).await, 2 * SECOND);
+        alarm.set(Instant::now() + 2 * SECOND);
+        assert_eq!(reached(&mut alarm).await, 2 * SECOND);
+        // It is over before it is asked.
+        alarm.set(Instant::now());
+        assert_eq!(reached(&mut alarm).await, Duration::ZERO);
+        // It was asked, and was not reached, as of an exchange that ended in time; its timer strikes
+        // on the way to the next one's end.
+        let early = Instant::now() + 3 * SECOND;
+        alarm.set(early);
+        assert!(poll_fn(|cx| Poll::Ready(alarm.poll(cx))).await.is_pending());
+        tokio::time::advance(SECOND).await;
+        alarm.set(early + 5 * SECOND);
+        assert_eq!(reached(&mut alarm).await, 7 * SECOND);
     }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_asked_last_is_woken_when_its_timer_strikes() {
         let [first, last] = [(); 2].map(|()| Arc::new(Counted::default()));
-        let mut limit = Limit::new(2 * SECOND);
+        let mut alarm = Alarm::new(2 * SECOND);
         let mut ask = |who: &Arc<Counted>| {
             let waker = Waker::from(Arc::clone(who));
-            limit.poll(&mut Context::from_waker(&waker))
+            alarm.poll(&mut Context::from_waker(&waker))
         };
         for who in [&first, &first, &last, &last] {
             assert!(ask(who).is_pending());
@@ -121,12 +134,18 @@ mod tests {
         let woken = |who: &Counted| who.0.load(Ordering::SeqCst);
         assert_eq!((woken(&first), woken(&last)), (0, 1));
         assert!(ask(&last).is_ready());
+        // And then once more, for a later one.
+        let waker = Waker::from(Arc::clone(&last));
+        alarm.set(Instant::now() + SECOND);
+        assert!(alarm.poll(&mut Context::from_waker(&waker)).is_pending());
+        sleep(2 * SECOND).await;
+        assert_eq!((woken(&first), woken(&last)), (0, 2));
     }
 
     /// A task that has used up its share of a turn is woken all the same.
     #[tokio::test(start_paused = true)]
     async fn who_has_had_its_share_is_woken() {
-        let mut limit = Limit::new(SECOND);
+        let mut alarm = Alarm::new(SECOND);
         let began = Instant::now();
         poll_fn(|cx| {
             while tokio::task::coop::has_budget_remaining() {
@@ -135,7 +154,7 @@ mod tests {
                     Poll::Pending => break,
                 }
             }
-            limit.poll(cx)
+            alarm.poll(cx)
         })
         .await;
         assert_eq!(began.elapsed(), SECOND);
