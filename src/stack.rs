@@ -205,13 +205,8 @@ fn linked(mut response: Response, links: Option<&Links>) -> Response {
     let Some(body) = made else { return response };
     match Arc::get_mut(&mut response.payload) {
         // Nobody else has it yet.
-        Some(payload) => (payload.body, payload.accepted) = (body, None),
-        None => {
-            let payload = &response.payload;
-            let mut made = Payload::new(payload.status, body, payload.revision.clone());
-            (made.no_store, made.checked) = (payload.no_store, payload.checked);
-            response.payload = Arc::new(made);
-        }
+        Some(payload) => payload.rewrite(body),
+        None => response.payload = Arc::new(response.payload.rewritten(body)),
     }
     response
 }

@@ -4,7 +4,9 @@
 
 use std::sync::LazyLock;
 
-use deskbridge::json::scan::{Arena, Block, Limits, Reason, ScanError, scan, validate};
+use deskbridge::json::scan::{
+    Arena, Block, Document, Limits, MOST_BYTES, Reason, ScanError, accept, scan, validate,
+};
 use deskbridge::json::shape::{Elements, Member, NodeId, Shape};
 use deskbridge::json::text;
 use libfuzzer_sys::fuzz_target;
@@ -45,12 +47,48 @@ fuzz_target!(|bytes: &[u8]| {
         (Err(one), Err(other)) => assert_eq!(one, other),
         _ => panic!("one pass says {plain:?}, the other {filled:?}"),
     }
+    if let (Ok(_), Ok((block, _))) = (&plain, &filled) {
+        by_other_ways(bytes, &arena, *block);
+    }
     if let Err(error) = &plain {
         assert!(error.offset <= bytes.len());
         let (line, column) = error.line_column(bytes);
         assert!(line >= 1 && column >= 1);
     }
 });
+
+/// Slots are the same by the marks that a check has kept, and where white space before the document
+/// has its names looked up one by one.
+fn by_other_ways(bytes: &[u8], arena: &Arena, block: Block) {
+    let mut other = Arena::default();
+    let mut read = |document: Document<'_>, shift| {
+        other.clear();
+        let filled = scan(&mut other, &SHAPE, NodeId(0), WIDTH, document, Limits::default());
+        let (there, _) = filled.expect("read once already");
+        alike((arena, block), (&other, there), shift);
+    };
+    let (_, accepted) = accept(bytes, Limits::default()).expect("accepted once already");
+    read(Document::accepted(bytes, accepted), 0);
+    let apart = [b" ", bytes].concat();
+    if apart.len() <= MOST_BYTES {
+        read(Document::from(&*apart), 1);
+    }
+}
+
+/// Two blocks and those below them hold the same, the second so many bytes further on.
+fn alike((arena, block): (&Arena, Block), (other, there): (&Arena, Block), shift: usize) {
+    for slot in 0..WIDTH {
+        let (one, two) = (arena.slot(block, slot), other.slot(there, slot));
+        assert_eq!(one.span().map(|span| span.start + shift..span.end + shift), two.span());
+        let (mut first, mut second) = (one.first(), two.first());
+        while let (Some(element), Some(twin)) = (first, second) {
+            assert_eq!(arena.index(element), other.index(twin));
+            alike((arena, element), (other, twin), shift);
+            (first, second) = (arena.next(element), other.next(twin));
+        }
+        assert_eq!((first, second), (None, None));
+    }
+}
 
 /// `IgnoredAny` looks at the grammar alone: not at the depth, at halves of surrogate pairs, or at
 /// how large a number is. `Value` refuses halves, too.

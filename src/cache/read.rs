@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tower::{Service, ServiceExt as _};
@@ -388,8 +387,7 @@ fn entry(shared: &Shared, question: &Question<'_>, payload: &mut Arc<Payload>) -
         return None;
     }
     if let Some(payload) = Arc::get_mut(payload) {
-        // Bytes as they came lie in a larger piece of memory, which they would keep.
-        payload.body = Bytes::copy_from_slice(&payload.body);
+        payload.set_apart();
     }
     Some(Entry::new(Arc::clone(payload), question.asked, ages, question.epoch, words))
 }

@@ -26,14 +26,12 @@ pub struct Response {
 pub struct Payload {
     /// The canonical status, 200 to 299; of a file also 302 and 416.
     pub status: u16,
-    /// JSON, or nothing where the operation answers nothing.
+    /// JSON, or nothing where the operation answers nothing. Changed by what knows of its grammar
+    /// alone: [`Payload::rewrite`], [`Payload::set_apart`].
     pub body: Bytes,
     /// What is said of a body that is not JSON but a file.
     pub content: Option<Box<Content>>,
-    /// The body was accepted by [`validate`](crate::json::scan::validate).
-    pub checked: bool,
-    /// It was accepted by [`accept`](crate::json::scan::accept), and is as it was then.
-    pub accepted: Option<Accepted>,
+    grammar: Grammar,
     /// The resource's revision, without quotes, where the answer is one resource.
     pub revision: Option<Revision>,
     /// The backend forbids to store it (`Cache-Control: no-store`).
@@ -44,6 +42,27 @@ pub struct Payload {
     watcher: OnceLock<Box<dyn Watcher>>,
     /// What `auth::visible` needs of the root object, found once.
     pub facts: OnceLock<Places>,
+}
+
+/// What is known of a body as JSON.
+#[derive(Clone, Copy, Debug)]
+enum Grammar {
+    /// Nothing.
+    Unread,
+    /// It is JSON.
+    Checked,
+    /// It was accepted by [`accept`](crate::json::scan::accept), and is as it was then.
+    Accepted(Accepted),
+}
+
+impl Grammar {
+    /// What is known of another body, which is JSON where this one is.
+    fn of_another(self) -> Self {
+        match self {
+            Self::Unread => Self::Unread,
+            Self::Checked | Self::Accepted(_) => Self::Checked,
+        }
+    }
 }
 
 /// Where the names and the values of some members stand in a body.
@@ -139,8 +158,7 @@ impl Payload {
             status,
             body,
             content: None,
-            checked: false,
-            accepted: None,
+            grammar: Grammar::Unread,
             revision,
             no_store: false,
             renderings: RwLock::default(),
@@ -160,11 +178,39 @@ impl Payload {
     /// The body, to be read.
     #[must_use]
     pub fn document(&self) -> Document<'_> {
-        match self.accepted {
-            Some(accepted) => Document::accepted(&self.body, accepted),
-            None if self.checked => Document::checked(&self.body),
-            None => Document::from(&*self.body),
+        match self.grammar {
+            Grammar::Unread => Document::from(&*self.body),
+            Grammar::Checked => Document::checked(&self.body),
+            Grammar::Accepted(accepted) => Document::accepted(&self.body, accepted),
         }
+    }
+
+    /// The body was [accepted](crate::json::scan::accept).
+    #[must_use]
+    pub fn accepted(self, accepted: Accepted) -> Self {
+        Self { grammar: Grammar::Accepted(accepted), ..self }
+    }
+
+    /// Another body in the place of its own, which is JSON where that was. For an answer of which
+    /// nothing was found or written yet.
+    pub fn rewrite(&mut self, body: Bytes) {
+        (self.body, self.grammar) = (body, self.grammar.of_another());
+    }
+
+    /// A copy that is so rewritten.
+    #[must_use]
+    pub fn rewritten(&self, body: Bytes) -> Self {
+        let made = Self::new(self.status, body, self.revision.clone());
+        Self { no_store: self.no_store, grammar: self.grammar.of_another(), ..made }
+    }
+
+    /// Takes its body out of the larger piece of memory in which it came, and which it would keep.
+    pub fn set_apart(&mut self) {
+        let body = Bytes::copy_from_slice(&self.body);
+        if let Grammar::Accepted(accepted) = self.grammar {
+            accepted.moved(&self.body, &body);
+        }
+        self.body = body;
     }
 
     /// Somebody found that it is not what the contract says: it is given to nobody else, for the
@@ -235,9 +281,46 @@ impl Payload {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::scan;
 
     fn key(route: u32) -> RenderingKey {
         RenderingKey { catalog: 1, route, inputs: 0 }
+    }
+
+    #[test]
+    fn what_is_known_of_a_body_is_not_known_of_the_next() {
+        let (before, after) = (r#"{"a":1,"bc":2}"#, r#"{"a":12,"b":2}"#);
+        let members = |payload: &Payload| {
+            let mut all = Vec::new();
+            scan::root(payload.document(), |name, value| {
+                all.push((name, value));
+                true
+            });
+            all
+        };
+        let plain = |text: &str| members(&Payload::new(200, Bytes::from(text.to_owned()), None));
+        let body = Bytes::from(before.to_owned());
+        let (_, accepted) = scan::accept(&body, scan::Limits::default()).unwrap();
+        let mut payload = Payload::new(200, body, Some("r1".into())).accepted(accepted);
+        payload.no_store = true;
+        let other = payload.rewritten(after.into());
+        assert_eq!(
+            (other.status, other.no_store, other.revision.as_deref()),
+            (200, true, Some("r1"))
+        );
+        assert!(matches!(other.grammar, Grammar::Checked));
+        assert_eq!((members(&payload), members(&other)), (plain(before), plain(after)));
+        // It stands elsewhere, and is what it was.
+        let was = payload.body.as_ptr();
+        payload.set_apart();
+        assert!(payload.body == before && payload.body.as_ptr() != was);
+        assert!(
+            matches!(payload.grammar, Grammar::Accepted(kept) if kept.is_at_hand(&payload.body))
+        );
+        assert_eq!(members(&payload), plain(before));
+        payload.rewrite(after.into());
+        assert!(matches!(payload.grammar, Grammar::Checked));
+        assert_eq!(members(&payload), plain(after));
     }
 
     fn rendering(bytes: usize) -> Rendering {

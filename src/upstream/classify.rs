@@ -234,9 +234,7 @@ fn json(status: u16, answer: &Answer) -> Result<Payload, Error> {
     if !document.trim_start().starts_with('{') {
         return Err(invalid("a body that is no object"));
     }
-    let mut payload = Payload::new(status, answer.body.clone(), revision(document));
-    (payload.checked, payload.accepted) = (true, Some(accepted));
-    Ok(payload)
+    Ok(Payload::new(status, answer.body.clone(), revision(document)).accepted(accepted))
 }
 
 /// The root's `revision`, where the answer is one resource.

@@ -23,27 +23,11 @@ pub(super) struct Alike {
 }
 
 impl Alike {
-    /// `one`, with what its programs have in common with those before. Route by route: what is not
-    /// kept leaves room for the next, so what is kept lies close together.
-    pub(super) fn route(&mut self, mut one: Route) -> Route {
-        self.share_route(&mut one);
-        one
-    }
-
-    /// As [`Alike::route`].
-    pub(super) fn credential(&mut self, mut one: Credential) -> Credential {
-        self.share_credential(&mut one);
-        one
-    }
-
-    /// As [`Alike::route`].
-    pub(super) fn envelopes(&mut self, mut all: Envelopes) -> Envelopes {
-        self.share_envelopes(&mut all);
-        all
-    }
-
-    fn share_route(&mut self, route: &mut Route) {
-        self.share_envelopes(&mut route.envelopes);
+    /// Lets the programs of a route share what they have in common with those before. To be asked for one
+    /// after the other, as they are made: what is not kept leaves room for the next, and what is kept lies
+    /// close together.
+    pub(super) fn route(&mut self, route: &mut Route) {
+        self.envelopes(&mut route.envelopes);
         let body = route.body.iter_mut().map(|body| &mut body.program);
         body.chain(route.files.iter_mut().map(|files| &mut files.params))
             .for_each(|program| self.program(program));
@@ -64,14 +48,16 @@ impl Alike {
         reply.when.iter_mut().chain(body).for_each(|program| self.program(program));
     }
 
-    fn share_credential(&mut self, credential: &mut Credential) {
+    /// As [`Alike::route`].
+    pub(super) fn credential(&mut self, credential: &mut Credential) {
         credential.resolve.iter_mut().for_each(|call| self.call(call));
         let agree = credential.agree.iter_mut();
         agree.chain([&mut credential.yields]).for_each(|program| self.program(program));
-        credential.errors.iter_mut().for_each(|errors| self.share_envelopes(errors));
+        credential.errors.iter_mut().for_each(|errors| self.envelopes(errors));
     }
 
-    fn share_envelopes(&mut self, envelopes: &mut Envelopes) {
+    /// As [`Alike::route`].
+    pub(super) fn envelopes(&mut self, envelopes: &mut Envelopes) {
         envelopes.programs_mut().for_each(|program| self.program(program));
     }
 

@@ -81,23 +81,29 @@ pub(super) fn catalog(from: &Catalog) -> Catalog {
 
 fn dialect(from: &Dialect, alike: &mut Alike) -> Dialect {
     let mut pages = Pages::default();
-    let mut envelopes = alike.envelopes(from.envelopes.clone());
+    let mut envelopes = from.envelopes.clone();
+    alike.envelopes(&mut envelopes);
     pages.renew(envelopes.pages_mut());
-    let mut routes: Vec<_> = from.routes.iter().map(|route| alike.route(route.clone())).collect();
-    for route in &mut routes {
+    let mut routes = Vec::with_capacity(from.routes.len());
+    for route in &from.routes {
+        let mut route = route.clone();
+        alike.route(&mut route);
         route.name = Arc::from(&*route.name);
         pages.renew(route.envelopes.pages_mut());
         pages.renew(route.replies.iter_mut().filter_map(|reply| match &mut reply.body {
             ReplyBody::Page(_, page) => Some(page),
             _ => None,
         }));
+        routes.push(route);
     }
-    let credentials = from.credentials.iter().map(|one| alike.credential(one.clone()));
-    let mut credentials: Vec<_> = credentials.collect();
-    for credential in &mut credentials {
+    let mut credentials = Vec::with_capacity(from.credentials.len());
+    for credential in &from.credentials {
+        let mut credential = credential.clone();
+        alike.credential(&mut credential);
         credential.name = Arc::from(&*credential.name);
         credential.sight = credential.sight.as_deref().cloned().map(Arc::new);
         pages.renew(credential.errors.iter_mut().flat_map(Envelopes::pages_mut));
+        credentials.push(credential);
     }
     Dialect {
         name: Arc::from(&*from.name),

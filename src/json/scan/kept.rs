@@ -16,6 +16,26 @@ const MOST: usize = 16 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted(u64);
 
+impl Accepted {
+    /// Its bytes were copied from here to there, so its marks are those of the copy.
+    pub fn moved(self, from: &[u8], to: &[u8]) {
+        KEPT.with(|kept| {
+            if let Ok(mut kept) = kept.try_borrow_mut()
+                && kept.of == Some(self)
+                && kept.bytes == place(from)
+            {
+                kept.bytes = place(to);
+            }
+        });
+    }
+
+    /// Whether its marks are kept, and are those of these bytes.
+    #[cfg(test)]
+    pub fn is_at_hand(self, bytes: &[u8]) -> bool {
+        take(self, bytes).map(|index| give_back(self, index)).is_some()
+    }
+}
+
 /// Marks, and what they are of.
 #[derive(Debug, Default)]
 struct Kept {
@@ -95,7 +115,7 @@ mod tests {
     use crate::json::shape::{Member, NodeId, Shape};
 
     fn kept(accepted: Accepted, bytes: &[u8]) -> bool {
-        take(accepted, bytes).map(|index| give_back(accepted, index)).is_some()
+        accepted.is_at_hand(bytes)
     }
 
     fn read(document: Document<'_>) -> Vec<Slot> {
