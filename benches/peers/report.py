@@ -135,12 +135,14 @@ def details(run):
 
 def written(run):
     """Both pages: a quick run leaves those of the repository alone."""
+    # Both first: what is written makes the repository differ from its revision.
+    table_page, detail_page = ("\n".join(make(run)) + "\n" for make in (goals_table, details))
     place = peers.ROOT / "target/peers"
-    (place / "goals.md").write_text("\n".join(goals_table(run)) + "\n")
-    (place / "benchmarks-run.md").write_text("\n".join(details(run)) + "\n")
+    (place / "goals.md").write_text(table_page)
+    (place / "benchmarks-run.md").write_text(detail_page)
     if run.options.write:
-        (peers.ROOT / "docs/benchmarks-run.md").write_text("\n".join(details(run)) + "\n")
+        (peers.ROOT / "docs/benchmarks-run.md").write_text(detail_page)
         page = peers.ROOT / "docs/benchmarks.md"
         before, _, rest = page.read_text().partition(BEGIN)
         _, _, after = rest.partition(END)
-        page.write_text(before + BEGIN + "\n" + "\n".join(goals_table(run)) + "\n" + END + after)
+        page.write_text(before + BEGIN + "\n" + table_page + END + after)
